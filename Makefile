@@ -1,0 +1,26 @@
+# Short verbs. Everything assumes that the virtual environment you work in is active.
+.PHONY: setup test check check-all bench tree format
+
+setup:      ## install the package to work on it
+	pip install -c constraints.txt -e ".[dev]"
+
+test:       ## the tests of every day, with the coverage gate
+	python -m pytest --cov --cov-report=json
+	python tools/coverage_gate.py
+
+check:      ## everything that is not a test of behaviour
+	bash tools/check
+
+check-all:  ## check, then all tests, the slow ones too
+	$(MAKE) check
+	python -m pytest -m "slow or not slow"
+
+bench:      ## speed beside diffusers, printed as the README's table
+	python bench/first_picture.py
+
+tree:       ## write the annotated tree of the README anew
+	python tools/readme.py tree
+
+format:     ## lay out the code, mend what a script can mend
+	ruff format
+	ruff check --fix
