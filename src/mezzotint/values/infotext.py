@@ -1,0 +1,161 @@
+"""The settings text that web UIs read from a picture ("infotext").
+
+Takes a Recipe and gives the text; takes such a text, from whatever program, and gives its parts and, as far as they
+have a counterpart here, flat options. The grammar is that of AUTOMATIC1111's web UI 1.10. Reading is linear in the
+length of the text and never fails: what is not settings is prompt. Knows no image format.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from types import MappingProxyType
+
+from mezzotint.values.recipe import Recipe
+
+SAMPLER_TITLES: Mapping[str, str] = MappingProxyType(
+    {"ddim": "DDIM", "plms": "PLMS", "euler": "Euler", "euler_a": "Euler a", "dpmpp_2m": "DPM++ 2M"}
+)
+SPACING_TITLES: Mapping[str, str] = MappingProxyType(
+    {"leading": "DDIM", "trailing": "SGM Uniform", "linspace": "Uniform", "karras": "Karras"}
+)
+"""The schedule types that place their levels in the same way ("DDIM": multiples of a whole stride, plus one)."""
+
+MAX_LINE = 2**16
+"""The longest line of settings that is read, in characters; a longer one is prompt."""
+_NEGATIVE = "Negative prompt:"
+_QUOTED = re.compile(r'\s*("(?:\\.|[^\\"])+")(?:,|$)')
+_PLAIN = re.compile(r"\s*([^,]*)(?:,|$)")
+_NO_KEY = re.compile(r"[^\w \-/]")
+_SIZE = re.compile(r"([0-9]+)x([0-9]+)")
+
+
+@dataclass(frozen=True)
+class Infotext:
+    """The parts of an infotext. `params` keeps the order; a size is split into "Size-1" and "Size-2"."""
+
+    prompt: str
+    negative: str
+    params: Mapping[str, str]
+
+
+def render(recipe: Recipe) -> str:
+    """The infotext of `recipe`: prompt, negative prompt, one line of settings."""
+    negative = f"\n{_NEGATIVE} {recipe.prompt.negative}" if recipe.prompt.negative else ""
+    line = ", ".join(f"{key}: {_quote(value)}" for key, value in _params(recipe))
+    return f"{recipe.prompt.text}{negative}\n{line}".strip()
+
+
+def _params(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    walk, prompt = recipe.passes[0], recipe.prompt
+    yield "Steps", str(walk.steps)
+    yield "Sampler", SAMPLER_TITLES[walk.sampler]
+    yield "Schedule type", SPACING_TITLES[walk.spacing]
+    for guide in walk.guides:
+        yield "CFG scale", repr(guide.scale).removesuffix(".0")
+    yield "Seed", str(recipe.seed)
+    yield "Size", f"{recipe.width}x{recipe.height}"
+    if walk.model.sha256:
+        yield "Model hash", walk.model.sha256[:10]
+    # Only the last part of a path: where a file lies is nobody's business.
+    yield "Model", PurePath(walk.model.base).name.removesuffix(".safetensors") or walk.model.base
+    if prompt.clip_skip is not None and prompt.clip_skip > 1:
+        yield "Clip skip", str(prompt.clip_skip)
+    yield "RNG", "CPU"
+    if walk.eta is not None:
+        yield "Eta", repr(walk.eta).removesuffix(".0")
+
+
+def _quote(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False) if re.search('[,\n:]|^"', value) else value
+
+
+def parse(text: str) -> Infotext:
+    """The parts of `text`. A last line with fewer than three settings (or beyond `MAX_LINE`) belongs to the prompt."""
+    *lines, last = text.strip().split("\n")
+    pairs = list(_pairs(last)) if len(last) <= MAX_LINE else []
+    if len(pairs) < 3:
+        lines, pairs = [*lines, last], []
+    start = next((i for i, line in enumerate(lines) if line.strip().startswith(_NEGATIVE)), len(lines))
+    negative = [_without_mark(line.strip()) for line in lines[start:]]
+    return Infotext(_joined(lines[:start]), _joined(negative), dict(_split_sizes(pairs)))
+
+
+def _without_mark(line: str) -> str:
+    return line[len(_NEGATIVE) :] if line.startswith(_NEGATIVE) else line
+
+
+def _joined(lines: list[str]) -> str:
+    return "\n".join(line.strip() for line in lines).lstrip("\n")
+
+
+def _pairs(line: str) -> Iterator[tuple[str, str]]:
+    # Colon by colon, and not by one expression with the key in front: that one is quadratic in a long word.
+    start = 0
+    while (colon := line.find(":", start)) >= 0:
+        run = _NO_KEY.split(line[start:colon])[-1]
+        first = re.search(r"\w", run)
+        key = run[first.start() :] if first else ""
+        if len(key) < 2:
+            start = colon + 1
+            continue
+        found = _QUOTED.match(line, colon + 1) or _PLAIN.match(line, colon + 1)
+        assert found is not None  # _PLAIN matches everywhere
+        yield key, _unquote(found[1])
+        start = found.end()
+
+
+def _unquote(value: str) -> str:
+    if value.startswith('"') and value.endswith('"'):
+        try:
+            return str(json.loads(value))
+        except ValueError:
+            return value
+    return value
+
+
+def _split_sizes(pairs: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    for key, value in pairs:
+        if size := _SIZE.fullmatch(value):
+            yield f"{key}-1", size[1]
+            yield f"{key}-2", size[2]
+        else:
+            yield key, value
+
+
+def options(found: Infotext) -> dict[str, object]:
+    """The flat options that `found` settles, for `values.options.assemble`; what has no counterpart is left out."""
+    params = found.params
+    sampler, karras = _split_title(params.get("Sampler", ""))
+    spacing = "Karras" if karras else params.get("Schedule type", "")
+    flat: dict[str, object] = {
+        "prompt": found.prompt,
+        "negative": found.negative,
+        "sampler": _named(SAMPLER_TITLES, sampler),
+        "spacing": _named(SPACING_TITLES, spacing),
+        "guidance": _number(params.get("CFG scale", ""), r"[0-9]{1,4}(\.[0-9]{1,20})?", float),
+    }
+    places = {
+        "steps": "Steps",
+        "seed": "Seed",
+        "width": "Size-1",
+        "height": "Size-2",
+        "clip_skip": "Clip skip",
+    }
+    for name, key in places.items():
+        flat[name] = _number(params.get(key, ""), "[0-9]{1,20}", int)
+    return {name: value for name, value in flat.items() if value is not None}
+
+
+def _split_title(title: str) -> tuple[str, bool]:
+    # Before 1.9 the schedule was part of the sampler's name.
+    return title.removesuffix(" Karras"), title.endswith(" Karras")
+
+
+def _named(titles: Mapping[str, str], title: str) -> str | None:
+    return next((name for name, known in titles.items() if known.lower() == title.lower()), None)
+
+
+def _number(text: str, form: str, kind: type[int] | type[float]) -> int | float | None:
+    return kind(text) if re.fullmatch(form, text) else None

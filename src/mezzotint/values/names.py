@@ -1,0 +1,12 @@
+"""The names that users type: samplers, spacings, families and modes.
+
+Plain tuples in the order in which they are shown. A test holds them equal to the registries of the layers above,
+which this layer cannot import. Knows nothing of what a name stands for.
+"""
+
+SAMPLERS = ("ddim", "plms", "euler", "euler_a", "dpmpp_2m")
+SPACINGS = ("leading", "trailing", "linspace", "karras")
+FAMILIES = ("mini", "toy", "sd1", "sd2")
+PREDICTIONS = ("noise", "velocity")
+NUMERICS = ("exact", "fast")
+PRECISIONS = ("float32", "bfloat16", "float16")

@@ -1,0 +1,131 @@
+"""The flat options of a recipe: one table for command line flags, request bodies and forms.
+
+Takes the Recipe's own fields, gives `OPTIONS` (name, place, type, limits, help) and the way there and back between
+flat values and a Recipe. Knows no command line library and no family's defaults.
+"""
+
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, cast, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from mezzotint.values.errors import UnknownName
+from mezzotint.values.recipe import Recipe
+from mezzotint.values.value import Value, extra, limits
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One flat option. `path` is its place in the Recipe; `type` is int, float or str; limits are included.
+
+    `default` is what the Recipe itself assumes; None where a value must come from the user or the family.
+    """
+
+    name: str
+    path: Path
+    type: type
+    help: str
+    default: object
+    minimum: float | None
+    maximum: float | None
+    choices: tuple[str, ...]
+
+
+def _walk(kind: type[Value], above: Path = ()) -> Iterator[Option]:
+    for name, info in kind.model_fields.items():
+        inner, place = _part(info.annotation)
+        here = (*above, name, *place)
+        if issubclass(inner, Value):
+            yield from _walk(inner, here)
+        elif "option" in extra(info):
+            yield _option(info, here, inner)
+
+
+def _part(annotation: Any) -> tuple[type[object], Path]:
+    """The type that a field holds, without None, Annotated and tuple, and the index of the first tuple entry."""
+    while True:
+        origin, inner = get_origin(annotation), get_args(annotation)
+        if origin is tuple:
+            return inner[0], (0,)
+        if origin is None or (origin is not Annotated and not _optional(annotation)):
+            return (cast(type[object], annotation) if isinstance(annotation, type) else object), ()
+        annotation = inner[0]
+
+
+def _optional(annotation: Any) -> bool:
+    inner = get_args(annotation)
+    return len(inner) == 2 and inner[1] is types.NoneType
+
+
+def _option(info: FieldInfo, path: Path, kind: type[object]) -> Option:
+    noted, bounds = extra(info), limits(info)
+    return Option(
+        name=cast(str, noted["option"]),
+        path=path,
+        type=kind,
+        help=info.description or "",
+        default=None if info.is_required() else info.default,
+        minimum=bounds.minimum,
+        maximum=bounds.maximum,
+        choices=tuple(cast(list[str], noted.get("enum", []))),
+    )
+
+
+OPTIONS: tuple[Option, ...] = tuple(_walk(Recipe))
+"""All flat options in the order of the Recipe's fields."""
+
+_NAMES = tuple(option.name for option in OPTIONS)
+
+
+def assemble(flat: Mapping[str, object], defaults: Mapping[str, object]) -> Recipe:
+    """The Recipe of flat options; `flat` wins over `defaults`, and None counts as absent.
+
+    Raises `UnknownName` for an option that does not exist and `BadValue` for a value that is not allowed or missing.
+    """
+    for name in (*flat, *defaults):
+        if name not in _NAMES:
+            raise UnknownName("option", name, _NAMES)
+    tree: dict[str | int, object] = {}
+    for option in OPTIONS:
+        given = flat.get(option.name)
+        value = defaults.get(option.name) if given is None else given
+        if value is not None:
+            _put(tree, option.path, value)
+    tree.setdefault("prompt", {})
+    tree.setdefault("passes", {0: {}})
+    return Recipe.model_validate(_lists_to_tuples(tree))
+
+
+def _put(tree: dict[str | int, object], path: Path, value: object) -> None:
+    for key in path[:-1]:
+        tree = cast(dict[str | int, object], tree.setdefault(key, {}))
+    tree[path[-1]] = value
+
+
+def _lists_to_tuples(node: object) -> object:
+    """`node` with every dict whose only key is 0 made a tuple of one."""
+    if not isinstance(node, dict):
+        return node
+    inner = {key: _lists_to_tuples(value) for key, value in cast(dict[str | int, object], node).items()}
+    return tuple(inner.values()) if set(inner) == {0} else inner
+
+
+def flatten(recipe: Recipe) -> dict[str, object]:
+    """The flat options of `recipe`, None where it has no value: `assemble(flatten(r), {}) == r`."""
+    return {option.name: _get(recipe, option.path) for option in OPTIONS}
+
+
+def _get(recipe: Recipe, path: Path) -> object:
+    node: Any = recipe
+    for key in path:
+        if isinstance(key, str):
+            node = dict(node)[key]
+        elif len(node) <= key:
+            return None
+        else:
+            node = node[key]
+    return node

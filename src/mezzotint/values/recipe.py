@@ -1,0 +1,195 @@
+"""The Recipe: the one complete description of one picture.
+
+Takes plain values or JSON, gives frozen objects that are equal, hash equal and print equal JSON exactly when their
+fields are equal. Every limit a user meets is written here once; options, metadata and servers are made from these
+fields. Knows no model, no file and no tensor.
+"""
+
+import hashlib
+import json
+import re
+from typing import Annotated, Any, Literal, NoReturn, Self
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    field_serializer,
+)
+
+from mezzotint.values.errors import BadValue, shorten
+from mezzotint.values.names import NUMERICS, PRECISIONS, PREDICTIONS, SAMPLERS, SPACINGS
+from mezzotint.values.value import LISTED, POSITIVE_ZERO, Value, one_of, option, plain_text
+
+VERSION = 1
+"""The version of the recipe format that this program writes and reads."""
+MAX_PROMPT = 32768
+"""The longest prompt, in characters."""
+MAX_SEED = 2**64 - 1
+MAX_JSON = 2**20
+"""The longest JSON text that is read, in characters: two full prompts with every character escaped fit."""
+_EXACT_IN_DOUBLES = 2**53 - 1
+
+SamplerName = Annotated[str, one_of("sampler", SAMPLERS)]
+SpacingName = Annotated[str, one_of("spacing", SPACINGS)]
+PredictionName = Annotated[str, one_of("prediction", PREDICTIONS)]
+NumericsName = Annotated[str, one_of("numerics", NUMERICS)]
+PrecisionName = Annotated[str, one_of("precision", PRECISIONS)]
+PromptText = Annotated[str, StringConstraints(max_length=MAX_PROMPT)]
+
+
+class Prompt(Value):
+    """What to draw, what to avoid, and the layer of the text encoder that is read (None: the family's own)."""
+
+    text: Annotated[PromptText, plain_text("prompt"), option("prompt", "what to draw")]
+    negative: Annotated[
+        PromptText, plain_text("negative"), option("negative", "what to keep out of the picture")
+    ] = ""
+    clip_skip: Annotated[
+        int | None,
+        option(
+            "clip_skip", "text encoder layer to read, counted from its end (1 is the last)", least=1, most=12
+        ),
+    ] = None
+
+
+class ModelUse(Value):
+    """Which model draws. `prediction` settles what a file cannot tell; `sha256` is verified when given."""
+
+    base: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=4096),
+        plain_text("model"),
+        option("model", "model to draw with: a built-in name, a file or a folder"),
+    ] = "mini"
+    prediction: Annotated[
+        PredictionName | None,
+        option(
+            "prediction", "what the model was taught to predict, if its file cannot tell", names=PREDICTIONS
+        ),
+    ] = None
+    sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = None
+
+
+class Cfg(Value):
+    """Classifier-free guidance (Ho and Salimans 2022): clean = negative + scale * (positive - negative)."""
+
+    kind: Literal["cfg"] = "cfg"
+    scale: Annotated[
+        float,
+        POSITIVE_ZERO,
+        option("guidance", "how strongly to follow the prompt (1 switches guidance off)", least=0, most=100),
+    ]
+
+
+Guide = Cfg
+"""What steers a pass; a tagged union once there is a second kind."""
+
+
+class Pass(Value):
+    """One walk from noise to a clean latent. `eta` None is the sampler's own default."""
+
+    model: ModelUse = Field(default_factory=ModelUse)
+    sampler: Annotated[SamplerName, option("sampler", "how the noise is removed", names=SAMPLERS)]
+    eta: Annotated[
+        float | None,
+        option("eta", "fresh noise per step, for samplers that use it (0 is none)", least=0, most=1),
+    ] = None
+    spacing: Annotated[SpacingName, option("spacing", "how the noise levels are spread", names=SPACINGS)]
+    steps: Annotated[int, option("steps", "number of denoising steps", least=1, most=1000)]
+    guides: Annotated[tuple[Guide, ...], LISTED, Field(max_length=1)] = ()
+
+
+class Numerics(Value):
+    """How exactly to compute. `exact` gives equal bits in any batch; `fast` may differ in the last bits."""
+
+    mode: Annotated[
+        NumericsName,
+        option("numerics", "exact: same bits in every batch; fast: whole batches at once", names=NUMERICS),
+    ] = "exact"
+    precision: Annotated[
+        PrecisionName, option("precision", "number format of the networks", names=PRECISIONS)
+    ] = "float32"
+
+
+def _known_version(given: Any) -> Any:
+    if type(given) is int and given != VERSION:
+        hint = "use a newer version of mezzotint" if given > VERSION else f"use {VERSION}"
+        raise BadValue("version", f"recipe format {shorten(given)} is not known here", hint)
+    if type(given) is not int:
+        raise BadValue("version", f"must be the number {VERSION}, not {shorten(given)}", f"use {VERSION}")
+    return given
+
+
+def _seed_from_text(given: Any) -> Any:
+    # Readers of JSON that hold numbers as doubles lose digits above 2^53, so large seeds travel as text.
+    return int(given) if isinstance(given, str) and re.fullmatch("[0-9]{1,20}", given) else given
+
+
+class Recipe(Value):
+    """One picture, completely: two equal recipes on one machine give one picture.
+
+    `width` and `height` are in pixels. `noise` "cpu" draws each picture's noise from its own seeded CPU generator.
+    """
+
+    version: Annotated[Literal[1], BeforeValidator(_known_version)] = VERSION
+    prompt: Prompt
+    passes: Annotated[tuple[Pass, ...], LISTED, Field(min_length=1, max_length=1)]
+    seed: Annotated[
+        int,
+        BeforeValidator(_seed_from_text),
+        option("seed", "number that decides the starting noise", least=0, most=MAX_SEED),
+    ]
+    noise: Literal["cpu"] = "cpu"
+    width: Annotated[int, option("width", "width in pixels", least=8, most=4096, multiple=8)]
+    height: Annotated[int, option("height", "height in pixels", least=8, most=4096, multiple=8)]
+    numerics: Numerics = Field(default_factory=Numerics)
+
+    @field_serializer("seed", when_used="json")
+    def _seed_to_text(self, seed: int) -> int | str:
+        return seed if seed <= _EXACT_IN_DOUBLES else str(seed)
+
+    def to_json(self) -> str:
+        """Canonical JSON: sorted keys, no spaces, every field present; seeds above 2^53 - 1 as decimal text."""
+        data = self.model_dump(mode="json")
+        return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The recipe that `text` describes. Raises `BadValue` or `UnknownName`, both naming the field."""
+        return cls.model_validate(parse_json(text))
+
+    def digest(self) -> str:
+        """The sha256 of the canonical JSON in UTF-8, in hexadecimal: the recipe's name for caches and tests."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+def parse_json(text: str) -> object:
+    """The content of `text`. Raises `BadValue` if it is no JSON, too long or deep, or has NaN or a key twice."""
+    if len(text) > MAX_JSON:
+        raise BadValue(
+            "recipe", f"has {len(text)} characters of JSON, at most {MAX_JSON} are read", "shorten it"
+        )
+    try:
+        return json.loads(text, object_pairs_hook=_no_twins, parse_constant=_no_constant)
+    except RecursionError:
+        raise _no_json("too deeply nested") from None
+    except ValueError as error:
+        raise _no_json(str(error)) from None
+
+
+def _no_json(reason: str) -> BadValue:
+    return BadValue("recipe", f"is not valid JSON ({shorten(reason, 100)})", "check the text or the file")
+
+
+def _no_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twin = next(name for name in found if names.count(name) > 1)
+        raise BadValue("recipe", f"has the key '{shorten(twin)}' twice", "keep one of them")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise BadValue("recipe", f"holds {name}, which is not a finite number", "use a finite number")

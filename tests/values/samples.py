@@ -1,0 +1,45 @@
+"""Recipes and facts that the tests of values share."""
+
+from hypothesis import strategies as st
+
+from mezzotint.values.facts import RunFacts
+from mezzotint.values.names import NUMERICS, PRECISIONS, PREDICTIONS, SAMPLERS, SPACINGS
+from mezzotint.values.recipe import MAX_SEED, Cfg, ModelUse, Numerics, Pass, Prompt, Recipe
+
+FACTS = RunFacts("0.1.0", "2.13.0", "cpu", 2, "native", "ab" * 32, 1.5)
+PLAIN = Recipe(
+    prompt=Prompt(text="a cat, sitting", negative="dog"),
+    passes=(Pass(sampler="euler_a", spacing="karras", steps=20, guides=(Cfg(scale=7.5),)),),
+    seed=42,
+    width=64,
+    height=96,
+)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
+
+
+def recipes(texts: st.SearchStrategy[str] = TEXTS) -> st.SearchStrategy[Recipe]:
+    """Any recipe, with prompts from `texts`."""
+    models = st.builds(
+        ModelUse,
+        base=TEXTS.filter(len),
+        prediction=st.none() | st.sampled_from(PREDICTIONS),
+        sha256=st.none() | st.text("0123456789abcdef", min_size=64, max_size=64),
+    )
+    passes = st.builds(
+        Pass,
+        model=models,
+        sampler=st.sampled_from(SAMPLERS),
+        eta=st.none() | st.floats(0, 1),
+        spacing=st.sampled_from(SPACINGS),
+        steps=st.integers(1, 1000),
+        guides=st.lists(st.builds(Cfg, scale=st.floats(0, 100)), max_size=1).map(tuple),
+    )
+    return st.builds(
+        Recipe,
+        prompt=st.builds(Prompt, text=texts, negative=texts, clip_skip=st.none() | st.integers(1, 12)),
+        passes=st.tuples(passes),
+        seed=st.integers(0, MAX_SEED),
+        width=st.integers(1, 512).map(lambda n: 8 * n),
+        height=st.integers(1, 512).map(lambda n: 8 * n),
+        numerics=st.builds(Numerics, mode=st.sampled_from(NUMERICS), precision=st.sampled_from(PRECISIONS)),
+    )

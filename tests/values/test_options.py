@@ -1,0 +1,90 @@
+"""The flat options: the table made from the Recipe's fields, and the way there and back."""
+
+import pytest
+from hypothesis import given, settings
+
+from mezzotint.values.errors import BadValue, UnknownName
+from mezzotint.values.options import OPTIONS, assemble, flatten
+from mezzotint.values.recipe import Recipe
+from values.samples import PLAIN, recipes
+
+FAMILY = {"sampler": "euler", "spacing": "leading", "steps": 20, "guidance": 7.5, "width": 64, "height": 64}
+
+
+def test_the_table_is_pinned() -> None:
+    rows = {o.name: (o.type, o.minimum, o.maximum, o.default, o.choices) for o in OPTIONS}
+    none = (None, None)
+    assert rows == {
+        "prompt": (str, *none, None, ()),
+        "negative": (str, *none, "", ()),
+        "clip_skip": (int, 1, 12, None, ()),
+        "model": (str, *none, "mini", ()),
+        "prediction": (str, *none, None, ("noise", "velocity")),
+        "sampler": (str, *none, None, ("ddim", "plms", "euler", "euler_a", "dpmpp_2m")),
+        "eta": (float, 0, 1, None, ()),
+        "spacing": (str, *none, None, ("leading", "trailing", "linspace", "karras")),
+        "steps": (int, 1, 1000, None, ()),
+        "guidance": (float, 0, 100, None, ()),
+        "seed": (int, 0, 2**64 - 1, None, ()),
+        "width": (int, 8, 4096, None, ()),
+        "height": (int, 8, 4096, None, ()),
+        "numerics": (str, *none, "exact", ("exact", "fast")),
+        "precision": (str, *none, "float32", ("float32", "bfloat16", "float16")),
+    }
+    assert next(iter(rows)) == "prompt"
+    assert all(10 < len(o.help) < 90 for o in OPTIONS)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(recipes())
+def test_there_and_back(recipe: Recipe) -> None:
+    flat = flatten(recipe)
+    assert set(flat) == {option.name for option in OPTIONS}
+    rebuilt = assemble(flat, {})
+    # A file's hash is a fact about the model and no option.
+    model = recipe.passes[0].model.model_copy(update={"sha256": None})
+    walk = recipe.passes[0].model_copy(update={"model": model})
+    assert rebuilt == recipe.model_copy(update={"passes": (walk,)})
+
+
+def test_flat_wins_over_defaults_and_none_is_absent() -> None:
+    recipe = assemble({"prompt": "x", "steps": 5, "width": None, "seed": 0, "model": None}, FAMILY)
+    assert (recipe.passes[0].steps, recipe.width, recipe.seed) == (5, 64, 0)
+    assert recipe.passes[0].model.base == "mini"
+
+
+def test_without_guidance_there_is_no_guide() -> None:
+    recipe = assemble({"prompt": "x", "seed": 1}, {**FAMILY, "guidance": None})
+    assert recipe.passes[0].guides == ()
+    assert flatten(recipe)["guidance"] is None
+
+
+def test_an_empty_prompt_is_a_prompt() -> None:
+    assert assemble({"prompt": "", "seed": 1}, FAMILY).prompt.text == ""
+
+
+@pytest.mark.parametrize(
+    ("flat", "text"),
+    [
+        ({"seed": 1}, "prompt: is missing"),
+        ({"prompt": "x"}, "seed: is missing"),
+        ({"prompt": "x", "seed": 1, "steps": 0}, "steps: 0 is out of range"),
+        ({"prompt": "x", "seed": 1, "guidance": float("nan")}, "guidance: must be a finite number"),
+    ],
+)
+def test_bad_values_name_the_option(flat: dict[str, object], text: str) -> None:
+    with pytest.raises(BadValue, match=text):
+        assemble(flat, FAMILY)
+
+
+def test_nothing_at_all_asks_for_the_prompt_first() -> None:
+    with pytest.raises(BadValue, match="prompt: is missing"):
+        assemble({}, {})
+
+
+@pytest.mark.parametrize("where", [0, 1])
+def test_unknown_options_suggest_the_nearest(where: int) -> None:
+    tables: list[dict[str, object]] = [flatten(PLAIN), {}]
+    tables[where]["guidence"] = 3
+    with pytest.raises(UnknownName, match="unknown option 'guidence'; did you mean guidance"):
+        assemble(*tables)
