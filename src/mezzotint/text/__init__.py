@@ -1,0 +1,1 @@
+"""From words to token ids: vocabularies and tokenizers. Knows no torch."""

@@ -1,0 +1,67 @@
+"""The CLIP tokenizer: a prompt becomes the ids that a text encoder reads.
+
+Takes a vocabulary, the pad id and the length of a family, gives ids equal to those of transformers' `CLIPTokenizer`,
+cut and padded to the length. A `<|endoftext|>` written in a prompt is that token, as in the reference. Knows no
+network.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Self
+
+from tokenizers import AddedToken, Tokenizer, models
+
+from mezzotint.text.splitting import normaliser, splitter
+from mezzotint.text.vocabulary import END, START, WORD_END
+from mezzotint.values.errors import BadValue, shorten
+
+
+class ClipTokenizer:
+    """Text to ids of one vocabulary. `length` ids a text, `pad` after the end; `bos`, `eos`: start and end."""
+
+    def __init__(self, encoder: Tokenizer, vocab: Mapping[str, int], pad: int, length: int) -> None:
+        self._encoder = encoder
+        self.pad = pad
+        self.length = length
+        self.bos = vocab[START]
+        self.eos = vocab[END]
+        self.vocab_size = len(vocab)
+
+    @classmethod
+    def from_files(
+        cls, vocab: Mapping[str, int], merges: Sequence[tuple[str, str]], pad: int, length: int
+    ) -> Self:
+        """The tokenizer of a vocabulary's two parts (see `text.vocabulary`).
+
+        `pad` is the end token for SD 1 and 0 for SD 2; `length` is 77 for both. Raises `BadValue` for a vocabulary
+        without the two special tokens, rules that do not fit it, a pad outside it, or a length below 3.
+        """
+        if START not in vocab or END not in vocab:
+            raise BadValue("vocabulary", f"has no {START} or {END}", "use a vocabulary made for CLIP")
+        if length < 3 or not 0 <= pad < len(vocab):
+            raise BadValue("tokenizer", f"pad {pad} or length {length} is out of range", "check the family")
+        try:
+            pairs = models.BPE(
+                vocab=dict(vocab), merges=list(merges), end_of_word_suffix=WORD_END, unk_token=END
+            )
+        except Exception as error:  # noqa: BLE001 - the library raises its own untyped exceptions
+            reason = shorten(str(error), 100)
+            raise BadValue("vocabulary", f"is unusable ({reason})", "use files of one model") from None
+        encoder = Tokenizer(pairs)
+        encoder.normalizer, encoder.pre_tokenizer = normaliser(), splitter()
+        special: list[str | AddedToken] = [AddedToken(token, normalized=False) for token in (START, END)]
+        encoder.add_special_tokens(special)  # pyright: ignore[reportUnknownMemberType]
+        return cls(encoder, vocab, pad, length)
+
+    def ids(self, text: str) -> tuple[int, ...]:
+        """The ids of `text`, neither cut nor padded, without start and end. Raises `BadValue` for half a surrogate."""
+        try:
+            return tuple(self._encoder.encode(text, add_special_tokens=False).ids)
+        except (TypeError, UnicodeError):
+            raise BadValue("prompt", "holds half a surrogate pair", "remove the broken character") from None
+
+    def padded(self, text: str) -> tuple[tuple[int, ...], int]:
+        """`length` ids (start, text, end, pads), and how many ids of the text did not fit."""
+        ids = self.ids(text)
+        room = self.length - 2
+        row = (self.bos, *ids[:room], self.eos)
+        return row + (self.pad,) * (self.length - len(row)), max(0, len(ids) - room)
