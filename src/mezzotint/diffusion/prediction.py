@@ -1,0 +1,65 @@
+"""What a network was taught to predict: input scale, reading of the output, training target.
+
+Takes latents and a level, gives latents of the same dtype. Sampling and training share these three functions,
+so they cannot drift apart. Does not know networks; outputs may carry leading axes (`K B C H W`) that x lacks.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from torch import Tensor
+
+from mezzotint.diffusion.path import Level
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Three functions of latents in the frame alpha = 1.
+
+    `scale_in(x, level)` is the network input, of unit variance; `clean(output, x, level)` the clean latent
+    that an output implies, affine in the output (the loss weight uses it); `target(clean, noise, level)` the
+    output that the network should have given.
+    """
+
+    name: str
+    scale_in: Callable[[Tensor, Level], Tensor]
+    clean: Callable[[Tensor, Tensor, Level], Tensor]
+    target: Callable[[Tensor, Tensor, Level], Tensor]
+
+
+def _parts(level: Level, like: Tensor) -> tuple[Tensor, Tensor]:
+    """The weights sqrt(abar) and sqrt(1 - abar) of clean and noise in the network input, made in float64."""
+    norm = (1 + level.sigma**2).sqrt()
+    return (1 / norm).to(like), (level.sigma / norm).to(like)
+
+
+def _scale_in(x: Tensor, level: Level) -> Tensor:
+    return x * _parts(level, x)[0]
+
+
+def _clean_from_noise(output: Tensor, x: Tensor, level: Level) -> Tensor:
+    return x - level.sigma.to(x) * output
+
+
+def _clean_from_velocity(output: Tensor, x: Tensor, level: Level) -> Tensor:
+    a, s = _parts(level, x)
+    return a * a * x - s * output
+
+
+def _noise_target(clean: Tensor, noise: Tensor, level: Level) -> Tensor:
+    return noise
+
+
+def _velocity_target(clean: Tensor, noise: Tensor, level: Level) -> Tensor:
+    a, s = _parts(level, clean)
+    return a * noise - s * clean
+
+
+NOISE = Prediction("noise", _scale_in, _clean_from_noise, _noise_target)
+"""epsilon of Ho et al. 2020: the noise itself."""
+
+VELOCITY = Prediction("velocity", _scale_in, _clean_from_velocity, _velocity_target)
+"""v of Salimans & Ho 2022: sqrt(abar) * noise - sqrt(1 - abar) * clean."""
+
+PREDICTIONS: Mapping[str, Prediction] = MappingProxyType({p.name: p for p in (NOISE, VELOCITY)})

@@ -1,0 +1,30 @@
+"""DPM-Solver++(2M) (Lu et al. 2022, algorithm 2): aims at where the clean latent is moving to.
+
+Draws no noise; eta is not used.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from mezzotint.diffusion.denoise import Denoiser
+from mezzotint.diffusion.noise import Noise
+from mezzotint.diffusion.plan import Plan
+from mezzotint.diffusion.samplers.step import Step, toward
+
+
+def dpmpp_2m(denoise: Denoiser, x: Tensor, plan: Plan, noise: Noise, eta: float) -> Iterator[Step]:
+    """One call a step; second order, but first order in the first step and in a step to sigma = 0."""
+    last: tuple[Tensor, Tensor] | None = None
+    for index, here, there in plan.steps():
+        clean = denoise(x, here)
+        length = (here.sigma / there.sigma).log()
+        aim = clean
+        if last is not None:
+            before, length_before = last
+            ahead = torch.where(there.sigma > 0, length / length_before / 2, 0.0)
+            aim = clean + ahead.to(x) * (clean - before)
+        x = toward(aim, x, here.sigma, there.sigma)
+        last = clean, length
+        yield Step(index, there, x, clean)

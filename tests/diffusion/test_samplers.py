@@ -1,0 +1,196 @@
+"""Samplers against targets whose answer is known, at the ends of the schedule, and as iterators."""
+
+import gc
+import weakref
+from functools import cache
+from itertools import islice, pairwise
+
+import pytest
+import torch
+from torch import Tensor
+
+from diffusion.toys import (
+    DETERMINISTIC,
+    PATH,
+    SHAPE,
+    bent,
+    counted,
+    dirac,
+    fixed_noise,
+    gaussian,
+    gaussian_at,
+    karras_without_last,
+    no_noise,
+    normal,
+    side_by_side,
+)
+from mezzotint.diffusion.noise import Noise, SeededNoise
+from mezzotint.diffusion.plan import SPACINGS, Plan, make_plan
+from mezzotint.diffusion.samplers.registry import SAMPLERS
+from mezzotint.diffusion.samplers.step import Step
+from mezzotint.values import names
+
+EACH = pytest.mark.parametrize("sampler", SAMPLERS)
+EACH_DETERMINISTIC = pytest.mark.parametrize("sampler", DETERMINISTIC)
+
+
+def run(sampler: str, plan: Plan, x: Tensor, noise: Noise | None = None, denoise=bent) -> list[Step]:
+    entry = SAMPLERS[sampler]
+    return list(entry.sample(denoise, x, plan, noise or fixed_noise(), entry.default_eta))
+
+
+def begun(plan: Plan, dtype: torch.dtype = torch.float32) -> Tensor:
+    return PATH.begin(normal(dtype=dtype), plan.levels[0])
+
+
+def test_registry_is_frozen_and_has_the_names_that_users_see() -> None:
+    assert set(SAMPLERS) == set(names.SAMPLERS)
+    assert {name for name, entry in SAMPLERS.items() if not entry.default_eta} == set(DETERMINISTIC)
+    assert all(entry.takes_eta for entry in SAMPLERS.values() if entry.default_eta)
+    with pytest.raises(TypeError):
+        SAMPLERS["euler"] = SAMPLERS["ddim"]  # type: ignore[index]
+
+
+@EACH_DETERMINISTIC
+@pytest.mark.parametrize("steps", [1, 2, 7])
+def test_one_known_picture_is_found_along_a_straight_line(sampler: str, steps: int) -> None:
+    plan = make_plan(PATH, "karras", steps)
+    target, x = normal(seed=4, dtype=torch.float64), begun(plan, torch.float64)
+    direction = (x - target) / plan.levels[0].sigma
+    for step in run(sampler, plan, x, no_noise, dirac(target)):
+        assert float((step.x - target - step.level.sigma * direction).abs().max()) < 1e-11
+        assert torch.equal(step.clean, target)
+
+
+@pytest.mark.parametrize(("sampler", "order"), [("ddim", 1), ("euler", 1), ("plms", 2), ("dpmpp_2m", 2)])
+@pytest.mark.parametrize("deviation", [0.5, 1.0])
+def test_order_of_convergence(sampler: str, order: int, deviation: float) -> None:
+    """Twice the steps divide the error by 2^order, to a tenth of an order."""
+    errors = []
+    for steps in (80, 160, 320):
+        plan = karras_without_last(steps)
+        x = begun(plan, torch.float64)
+        exact = gaussian_at(x, 0.3, deviation, plan.levels[0].sigma, plan.levels[-1].sigma)
+        found = run(sampler, plan, x, no_noise, gaussian(0.3, deviation))[-1].x
+        errors.append(float((found - exact).abs().max()))
+    assert errors[0] < 0.1
+    for coarse, fine in pairwise(errors):
+        assert torch.tensor(coarse / fine).log2().item() == pytest.approx(order, abs=0.1)
+
+
+@pytest.mark.parametrize(("sampler", "eta"), [("ddim", 0.0), ("ddim", 0.5), ("ddim", 1.0), ("euler_a", 1.0)])
+def test_renewed_noise_keeps_the_spread_of_the_data(sampler: str, eta: float) -> None:
+    shape = (64, 4, 16, 16)
+    plan = make_plan(PATH, "karras", 100)
+    noise = SeededNoise(range(64), shape[1:])
+    x = PATH.begin(noise.initial(), plan.levels[0])
+    *_, last = SAMPLERS[sampler].sample(gaussian(0.3, 0.5), x, plan, noise, eta)
+    assert float(last.x.mean()) == pytest.approx(0.3, abs=0.02)
+    assert float(last.x.std()) == pytest.approx(0.5, rel=0.04)
+
+
+@EACH
+@pytest.mark.parametrize("spacing", SPACINGS)
+@pytest.mark.parametrize("steps", [1, 2, 3, 5, 100])
+def test_no_nan_at_either_end_and_the_last_x_is_clean(sampler: str, spacing: str, steps: int) -> None:
+    plan = make_plan(PATH, spacing, steps)
+    found = run(sampler, plan, begun(plan))
+    assert [step.index for step in found] == list(range(1, steps + 1))
+    assert [step.level for step in found] == list(plan.levels[1:])
+    assert all(bool(step.x.isfinite().all() and step.clean.isfinite().all()) for step in found)
+    assert all(step.x.shape == SHAPE and step.x.dtype == torch.float32 for step in found)
+    if sampler != "plms":
+        assert torch.equal(found[-1].x, found[-1].clean)
+
+
+@cache
+def thousand_steps() -> Plan:
+    return make_plan(PATH, "leading", 1000)
+
+
+@EACH
+def test_all_thousand_steps(sampler: str) -> None:
+    plan = thousand_steps()
+    assert bool(run(sampler, plan, begun(plan))[-1].x.isfinite().all())
+
+
+@EACH
+def test_calls(sampler: str) -> None:
+    """One call a step, at the step's level; PLMS has a second one in its first step, where that step arrives."""
+    for steps in (1, 2, 6):
+        plan = make_plan(PATH, "trailing", steps)
+        denoise, calls = counted(bent)
+        run(sampler, plan, begun(plan), denoise=denoise)
+        expected = [(level.step, 0, level.sigma) for level in plan.levels[:-1]]
+        if sampler == "plms" and steps > 1:
+            expected.insert(1, (0, 1, plan.levels[1].sigma))
+        assert [(level.step, level.call, level.sigma) for level in calls] == expected
+
+
+@EACH
+def test_steps_are_taken_as_they_are_asked_for_and_can_be_abandoned(sampler: str) -> None:
+    plan = make_plan(PATH, "leading", 10)
+    denoise, calls = counted(bent)
+    x = begun(plan)
+    entry = SAMPLERS[sampler]
+    steps = entry.sample(denoise, x, plan, fixed_noise(), entry.default_eta)
+    assert calls == []
+    (first,) = islice(steps, 1)
+    assert {level.step for level in calls} == {0}
+    kept = weakref.ref(first.x)
+    del first, steps
+    gc.collect()
+    assert kept() is None
+
+
+@EACH
+def test_nothing_given_is_changed(sampler: str) -> None:
+    plan = make_plan(PATH, "leading", 4)
+    x = begun(plan)
+    before, sigmas = x.clone(), [level.sigma.clone() for level in plan.levels]
+    states = [step.x for step in run(sampler, plan, x)]
+    copies = [state.clone() for state in states]
+    run(sampler, plan, states[-1])
+    assert torch.equal(x, before)
+    assert all(torch.equal(a, b) for a, b in zip(states, copies, strict=True))
+    assert all(torch.equal(level.sigma, s) for level, s in zip(plan.levels, sigmas, strict=True))
+
+
+@EACH
+def test_images_of_different_plans_share_a_batch(sampler: str) -> None:
+    """Levels of `(B, 1, 1, 1)` give each image, to the bit, what it gets alone."""
+    plans = [make_plan(PATH, spacing, 6) for spacing in ("leading", "karras", "linspace")]
+    together = side_by_side(plans)
+    x = begun(together)
+    noise = SeededNoise([1, 2, 3], SHAPE[1:])
+    found = run(sampler, together, x, noise)
+    assert all(step.x.dtype == torch.float32 for step in found)
+    for i, plan in enumerate(plans):
+        alone = run(sampler, plan, x[i : i + 1], SeededNoise([i + 1], SHAPE[1:]))
+        for a, b in zip(alone, found, strict=True):
+            assert torch.equal(a.x[0], b.x[i])
+
+
+@EACH
+def test_a_part_starts_anew_and_a_whole_is_its_parts_where_there_is_no_history(sampler: str) -> None:
+    plan = make_plan(PATH, "leading", 6)
+    noise = fixed_noise()
+    half = run(sampler, plan.cut(0, 3), begun(plan), noise)
+    rest = run(sampler, plan.cut(3, 6), half[-1].x, noise)
+    whole = run(sampler, plan, begun(plan))
+    assert [step.index for step in half + rest] == [1, 2, 3, 1, 2, 3]
+    assert torch.equal(half[-1].x, whole[2].x)
+    assert torch.equal(rest[-1].x, whole[-1].x) == (sampler in ("ddim", "euler", "euler_a"))
+
+
+def test_ddim_spans_euler_and_its_ancestral_form() -> None:
+    plan = make_plan(PATH, "leading", 8)
+    x = begun(plan)
+
+    def last(sampler: str, eta: float) -> Tensor:
+        *_, step = SAMPLERS[sampler].sample(bent, x, plan, fixed_noise(), eta)
+        return step.x
+
+    assert torch.allclose(last("ddim", 0.0), last("euler", 0.0), atol=1e-6)
+    assert torch.equal(last("ddim", 1.0), last("euler_a", 1.0))
+    assert not torch.allclose(last("ddim", 0.5), last("ddim", 1.0), atol=1e-2)
