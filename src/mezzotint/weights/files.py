@@ -1,0 +1,201 @@
+"""Reads and writes tensor files: safetensors only, memory-mapped, written all or not at all.
+
+Takes paths. Gives a `TensorSource`: names with shapes and types at once, each tensor when it is asked for; shards
+of one folder look like one file. Pickles are recognised by content and refused, everything unreadable is a typed
+error. Knows no model and no names of weights.
+"""
+
+import json
+import mmap
+import os
+import stat
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import BinaryIO
+
+import torch
+from torch import Tensor
+
+from mezzotint.values.errors import BadModelFile, ModelNotFound, OutputFailed, PickleRefused
+from mezzotint.values.files import write_atomically
+from mezzotint.weights.header import DTYPES, TensorInfo, read_header
+from mezzotint.weights.sniff import HEAD, PICKLE, is_safetensors, kind_of
+
+_CODES = MappingProxyType({dtype: code for code, dtype in DTYPES.items()})
+
+
+class TensorSource(Mapping[str, TensorInfo], ABC):
+    """Named tensors that are read one at a time. `path` names them in errors, `metadata` is the file's own text."""
+
+    path: Path
+    metadata: Mapping[str, str]
+
+    @abstractmethod
+    def tensor(self, name: str) -> Tensor:
+        """The tensor `name`, of any shape, in its stored type; not to be written to. Raises KeyError."""
+
+
+class SafetensorsFile(TensorSource):
+    """One safetensors file. It stays mapped as long as a tensor of it lives; a later file of that name is not seen."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with open(_openable(path), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            head = file.read(HEAD)
+            if not is_safetensors(head):
+                _refuse(head, path)
+            file.seek(0)
+            header = read_header(file, size, path)
+            # A private copy-on-write map: torch wants writable memory, and the file must stay as it is.
+            self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        self._stored = header.tensors
+        self.metadata = header.metadata
+
+    def __getitem__(self, name: str) -> TensorInfo:
+        return self._stored[name].info
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def tensor(self, name: str) -> Tensor:
+        """The tensor `name` as a view of the file; a copy where its bytes are not aligned for its type."""
+        stored = self._stored[name]
+        dtype, shape = stored.info.dtype, stored.info.shape
+        if stored.start == stored.end:
+            return torch.empty(shape, dtype=dtype)
+        if stored.start % dtype.itemsize:
+            return torch.frombuffer(bytearray(self._bytes[stored.start : stored.end]), dtype=dtype).view(
+                shape
+            )
+        count = (stored.end - stored.start) // dtype.itemsize
+        return torch.frombuffer(self._bytes, dtype=dtype, count=count, offset=stored.start).view(shape)
+
+
+class Joined(TensorSource):
+    """Several sources seen as one: each under its own prefix, which is put before its names (`unet/`, or nothing)."""
+
+    def __init__(self, path: Path, parts: Mapping[str, TensorSource] | tuple[TensorSource, ...]) -> None:
+        self.path = path
+        pairs = parts.items() if isinstance(parts, Mapping) else [("", part) for part in parts]
+        self._where: dict[str, tuple[TensorSource, str]] = {}
+        metadata: dict[str, str] = {}
+        for prefix, part in pairs:
+            metadata.update(part.metadata)
+            for name in part:
+                if prefix + name in self._where:
+                    raise BadModelFile(part.path, f"holds {prefix + name} a second time")
+                self._where[prefix + name] = (part, name)
+        self.metadata = MappingProxyType(metadata)
+
+    def __getitem__(self, name: str) -> TensorInfo:
+        part, own = self._where[name]
+        return part[own]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._where)
+
+    def __len__(self) -> int:
+        return len(self._where)
+
+    def tensor(self, name: str) -> Tensor:
+        """The tensor `name` of the part that holds it."""
+        part, own = self._where[name]
+        return part.tensor(own)
+
+
+class InMemory(TensorSource):
+    """Tensors that are already there, as a source; for tensors that were made, not read."""
+
+    def __init__(
+        self, path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
+    ) -> None:
+        self.path = path
+        self.metadata = MappingProxyType(dict(metadata or {}))
+        self._tensors = tensors
+
+    def __getitem__(self, name: str) -> TensorInfo:
+        tensor = self._tensors[name]
+        return TensorInfo(tuple(tensor.shape), tensor.dtype)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+    def tensor(self, name: str) -> Tensor:
+        """The tensor `name` itself."""
+        return self._tensors[name]
+
+
+def open_tensors(path: Path) -> TensorSource:
+    """The safetensors file at `path`, its header read and checked, its data not.
+
+    Raises ModelNotFound (no such file), PickleRefused, BadModelFile (a folder, not safetensors, truncated, beyond
+    the limits of `header`).
+    """
+    return SafetensorsFile(path)
+
+
+def _openable(path: Path) -> Path:
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        raise ModelNotFound(str(path), "check the path: there is no such file") from None
+    if not stat.S_ISREG(mode):
+        raise BadModelFile(path, "is not a file", hint="give the path of a .safetensors file")
+    if not os.access(path, os.R_OK):
+        raise BadModelFile(path, "may not be read", hint="check the permissions of the file")
+    return path
+
+
+def _refuse(head: bytes, path: Path) -> None:
+    kind = kind_of(head)
+    if kind == PICKLE:
+        raise PickleRefused(path)
+    if not head:
+        raise BadModelFile(path, "is empty")
+    if kind is not None:
+        raise BadModelFile(path, f"is {kind}, not safetensors", hint="give a .safetensors file")
+    raise BadModelFile(path, "is truncated or no safetensors file")
+
+
+def save_tensors(
+    tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write `tensors` to `path` as safetensors, all or not at all; folders on the way are made.
+
+    Raises OutputFailed (no space, no permission); then `path` is as it was and nothing is left behind.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputFailed(path, str(error)) from error
+    write_atomically(path, lambda file: _write(file, tensors, metadata or {}))
+
+
+def _write(file: BinaryIO, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    # Wide types first, so that every tensor starts where its type wants it.
+    names = sorted(tensors, key=lambda name: (-tensors[name].itemsize, name))
+    header: dict[str, object] = {"__metadata__": dict(metadata)} if metadata else {}
+    end = 0
+    for name in names:
+        tensor, start = tensors[name], end
+        end += tensor.numel() * tensor.itemsize
+        header[name] = {
+            "dtype": _CODES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [start, end],
+        }
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text = text.ljust(-(-len(text) // 8) * 8)
+    file.write(len(text).to_bytes(8, "little") + text)
+    for name in names:
+        flat = tensors[name].detach().to("cpu").contiguous().reshape(-1)
+        file.write(flat.view(torch.uint8).numpy().data)
