@@ -1,0 +1,137 @@
+"""From tensors to networks: every weight at its place, of the right shape, finite, in float32.
+
+Takes a family whose geometries fit the weights, and the weights under our names. Gives an opened `Model`, or one
+error that lists everything that does not fit; never a part of a model. Knows no file formats.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from mezzotint.diffusion.prediction import Prediction
+from mezzotint.families.decide import probe
+from mezzotint.families.family import Family, Model
+from mezzotint.nets.autoencoder import Autoencoder
+from mezzotint.nets.clip import ClipText
+from mezzotint.nets.conditioning import Conditioning
+from mezzotint.nets.unet import UNet
+from mezzotint.values.errors import Ambiguous, BadModelFile, WeightsMismatch
+from mezzotint.weights.digest import digest
+
+PREFIXES = ("unet.", "autoencoder.", "text.")
+"""What stands before the names of the weights of each part; the order of `empty_networks` and `weights_of`."""
+
+
+_INITIALISERS = frozenset({nn.init.kaiming_uniform_, nn.init.uniform_, nn.init.normal_, nn.init.constant_})
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Leaves out `torch.nn.init`: the weights come later, and on the meta device it would import the compiler."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: tuple[type, ...],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        given = kwargs or {}
+        if func in _INITIALISERS:
+            return args[0] if args else given["tensor"]
+        return func(*args, **given)
+
+
+def empty_networks(family: Family) -> tuple[UNet, Autoencoder, ClipText]:
+    """The networks of `family` without memory for their weights, which are to be assigned."""
+    with torch.device("meta"), _Uninitialised():
+        return UNet(family.unet), Autoencoder(family.autoencoder), ClipText(family.text)
+
+
+def weights_of(networks: Iterable[nn.Module]) -> dict[str, Tensor]:
+    """All weights of a UNet, an autoencoder and a text encoder under their full names."""
+    return {
+        prefix + name: tensor
+        for prefix, module in zip(PREFIXES, networks, strict=True)
+        for name, tensor in module.state_dict().items()
+    }
+
+
+def assemble(
+    family: Family,
+    tensors: Mapping[str, Tensor],
+    prediction: Prediction | None,
+    path: Path,
+    theirs: Callable[[str], str] = str,
+) -> Model:
+    """The model that `tensors` (names begin with `unet.`, `autoencoder.`, `text.`; any float type) make.
+
+    `prediction` None asks the network itself. `path` and `theirs`, their name of one of ours, serve errors. Raises
+    WeightsMismatch, BadModelFile (a value that is no number, a type that is no float) and Ambiguous.
+    """
+    unet, autoencoder, text = networks = empty_networks(family)
+    parts = dict(zip(PREFIXES, networks, strict=True))
+    check_fit(
+        weights_of(networks), {name: tuple(tensor.shape) for name, tensor in tensors.items()}, path, theirs
+    )
+    plain = _plain(tensors, path, theirs)
+    for prefix, module in parts.items():
+        own = {n.removeprefix(prefix): t for n, t in plain.items() if n.startswith(prefix)}
+        module.load_state_dict(own, assign=True)
+        module.eval()
+    tokenizer = family.tokenizer()
+    if tokenizer.vocab_size > family.text.vocab:
+        raise BadModelFile(
+            path, f"its vocabulary has {tokenizer.vocab_size} tokens, its text encoder {family.text.vocab}"
+        )
+    if prediction is None:
+        states = text(torch.tensor([tokenizer.padded("")[0]]), eos=tokenizer.eos, skip=family.skip)
+        cond = Conditioning(tokens=states.tokens)
+        prediction = probe(lambda x, t: unet(x, t, cond).sample, family.unet.in_channels)
+    if prediction is None:
+        raise Ambiguous(
+            path,
+            "it does not say whether it predicts noise or velocity, and one call of its network did not show it",
+            hint="choose with --prediction noise or --prediction velocity",
+        )
+    return Model(family, unet, autoencoder, text, tokenizer, prediction, digest(tensors))
+
+
+def check_fit(
+    weights: Mapping[str, Tensor],
+    shapes: Mapping[str, tuple[int, ...]],
+    path: Path,
+    theirs: Callable[[str], str] = str,
+) -> None:
+    """Raises one WeightsMismatch with all names that are missing, too many or of another shape than `weights`."""
+    wanted = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    missing = [theirs(name) for name in wanted if name not in shapes]
+    unexpected = [theirs(name) for name in shapes if name not in wanted]
+    wrong = [
+        f"{theirs(name)} {list(shapes[name])}, not {list(shape)}"
+        for name, shape in wanted.items()
+        if name in shapes and shapes[name] != shape
+    ]
+    if missing or unexpected or wrong:
+        raise WeightsMismatch(path, missing, unexpected, wrong)
+
+
+def _plain(tensors: Mapping[str, Tensor], path: Path, theirs: Callable[[str], str]) -> dict[str, Tensor]:
+    """Float32 copies in memory of their own: kernels may compute differently on memory that is aligned otherwise,
+    and a picture must not depend on where in a file its weights lay."""
+    plain: dict[str, Tensor] = {}
+    broken: list[str] = []
+    for name, tensor in tensors.items():
+        if not tensor.dtype.is_floating_point:
+            raise BadModelFile(path, f"{theirs(name)} is stored as {tensor.dtype}, not as floating point")
+        plain[name] = tensor.to(torch.float32, copy=True).contiguous()
+        # The sum is finite when all values are; only otherwise it is worth looking at each.
+        if not bool(plain[name].sum().isfinite()) and not bool(plain[name].isfinite().all()):
+            broken.append(theirs(name))
+    if broken:
+        names = ", ".join(broken[:5])
+        raise BadModelFile(path, f"{len(broken)} tensors hold values that are no numbers ({names})")
+    return plain

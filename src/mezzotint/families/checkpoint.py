@@ -1,0 +1,62 @@
+"""A model on disk, as it lies there: one file, or a diffusers folder with its small JSON files.
+
+Takes a path. Gives all tensors as one source, the configurations beside them and the name of the layout. Reads
+headers only. Knows neither families nor networks.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from mezzotint.families.layouts import folder as folder_layout
+from mezzotint.values.errors import BadModelFile, ModelNotFound
+from mezzotint.weights.files import Joined, TensorSource, open_tensors
+from mezzotint.weights.folders import open_folder, read_json
+
+SINGLE_FILE = "single file"
+FOLDER = "diffusers folder"
+
+PARTS = (folder_layout.UNET, folder_layout.AUTOENCODER, folder_layout.TEXT)
+CONFIGS = (
+    "unet/config.json",
+    "vae/config.json",
+    "text_encoder/config.json",
+    "scheduler/scheduler_config.json",
+    "tokenizer/special_tokens_map.json",
+    "tokenizer/tokenizer_config.json",
+)
+
+Config = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What lies at `path`: its `layout`, all its tensors, and by name the `configs` that were beside them."""
+
+    path: Path
+    layout: str
+    source: TensorSource
+    configs: Mapping[str, Config] = field(default_factory=lambda: MappingProxyType[str, Config]({}))
+
+    def config(self, name: str) -> Config:
+        """One configuration; empty when the checkpoint has none of that name."""
+        return self.configs.get(name, {})
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """What lies at `path`. Raises ModelNotFound, PickleRefused, Ambiguous, BadModelFile."""
+    if not path.is_dir():
+        return Checkpoint(path, SINGLE_FILE, open_tensors(path))
+    present = [part for part in PARTS if (path / part).is_dir()]
+    if not present:
+        raise ModelNotFound(
+            str(path),
+            "this folder has no unet/, vae/ and text_encoder/; give such a folder, or a .safetensors file",
+        )
+    if len(present) < len(PARTS):
+        absent = ", ".join(part for part in PARTS if part not in present)
+        raise BadModelFile(path, f"has no {absent}", hint="download the whole folder")
+    source = Joined(path, {part: open_folder(path / part) for part in PARTS})
+    configs = {name: read_json(path / name) for name in CONFIGS if (path / name).is_file()}
+    return Checkpoint(path, FOLDER, source, MappingProxyType(configs))

@@ -1,0 +1,57 @@
+"""What kind of thing a set of weights is, told by the names in it: a whole model, a LoRA, an autoencoder ...
+
+Takes names. Gives words for people, and what to do about a kind that cannot draw. Data and one loop over it.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+MODEL = "a model"
+UNKNOWN = "something unknown"
+
+ADD_ONS: Mapping[str, re.Pattern[str]] = MappingProxyType(
+    {
+        "a LoRA": re.compile(r".*(?:\blora_(?:up|down|A|B)\b|_lora\.)"),
+        "a ControlNet": re.compile(r"(?:control_model|controlnet_cond_embedding)\."),
+        "an SDXL model": re.compile(r"conditioner\.embedders\."),
+        "an SD 3 model": re.compile(r"(?:model\.diffusion_model\.)?joint_blocks\."),
+        "an IP-Adapter": re.compile(r"(?:ip_adapter|image_proj)\."),
+        "a textual inversion": re.compile(r"(?:emb_params|string_to_param|clip_[lg]$|<[^>]+>$)"),
+    }
+)
+"""One name of these settles the kind."""
+
+PARTS: Mapping[str, re.Pattern[str]] = MappingProxyType(
+    {
+        "a UNet": re.compile(r"(?:model\.diffusion_model\.|unet/|(?:down_blocks|input_blocks)\.0\.)"),
+        "an autoencoder": re.compile(r"(?:first_stage_model\.|vae/|(?:encoder|decoder)\.conv_in\.)"),
+        "a text encoder": re.compile(r"(?:cond_stage_model\.|text_encoder/|text_model\.|embeddings\.)"),
+    }
+)
+"""A whole model has all three."""
+
+HINTS: Mapping[str, str] = MappingProxyType(
+    {
+        "an SDXL model": "SDXL is not supported; use a Stable Diffusion 1 or 2 model",
+        "an SD 3 model": "SD 3 is not supported; use a Stable Diffusion 1 or 2 model",
+    }
+)
+WHOLE = "give a whole model: a checkpoint file with UNet, autoencoder and text encoder, or a diffusers folder"
+
+
+def kind_of(names: Iterable[str]) -> str:
+    """MODEL, UNKNOWN, or what it is in words with its article ("a LoRA", "an autoencoder alone")."""
+    listed = list(names)
+    for kind, sign in ADD_ONS.items():
+        if any(sign.match(name) for name in listed):
+            return kind
+    parts = [part for part, sign in PARTS.items() if any(sign.match(name) for name in listed)]
+    if len(parts) == len(PARTS):
+        return MODEL
+    return f"{' and '.join(parts)} alone" if parts else UNKNOWN
+
+
+def hint_for(kind: str) -> str:
+    """What a user who wants to draw does about a file of this kind."""
+    return HINTS.get(kind, WHOLE)

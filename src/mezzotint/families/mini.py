@@ -1,0 +1,113 @@
+"""The embedded model: small enough to be shipped with the program, drawn with by default.
+
+Takes the data files beside this package (weights, geometry, vocabulary); gives the family and the opened model. All
+numbers come from `geometry.json`, so another model is only other files.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from importlib import resources
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from mezzotint.diffusion.prediction import PREDICTIONS, Prediction
+from mezzotint.families.assemble import assemble, weights_of
+from mezzotint.families.family import Betas, Defaults, Family, Latent, Model
+from mezzotint.nets.autoencoder import AutoencoderGeometry
+from mezzotint.nets.clip import ClipGeometry
+from mezzotint.nets.unet import UNetGeometry
+from mezzotint.text.vocabulary import load, save
+from mezzotint.values.errors import BadModelFile, MezzotintError, ModelNotFound, OutputFailed, shorten
+from mezzotint.values.files import write_atomically
+from mezzotint.weights.files import open_tensors, save_tensors
+from mezzotint.weights.storage import compact, restored
+
+WEIGHTS, GEOMETRY, VOCAB, MERGES = "mini.safetensors", "geometry.json", "vocab.json", "merges.txt"
+
+
+@dataclass(frozen=True)
+class Described:
+    """What `geometry.json` holds: everything about the model that its tensors do not say."""
+
+    title: str
+    unet: UNetGeometry
+    autoencoder: AutoencoderGeometry
+    text: ClipGeometry
+    pad: int
+    skip: int
+    betas: Betas
+    prediction: str
+    latent: Latent
+    defaults: Defaults
+
+
+def data_folder() -> Path:
+    """Where the shipped model lies."""
+    return Path(str(resources.files("mezzotint.families").joinpath("data", "mini")))
+
+
+def family(folder: Path | None = None) -> Family:
+    """The family described in `folder` (None: the shipped one). Raises ModelNotFound without data, BadModelFile."""
+    where = folder or data_folder()
+    path = where / GEOMETRY
+    if not path.is_file():
+        raise ModelNotFound(
+            "mini",
+            "this copy of the program holds no weights of it; use another model, or `toy` to try things out",
+        )
+    try:
+        described = TypeAdapter(Described).validate_json(path.read_bytes())
+        prediction = PREDICTIONS[described.prediction]
+    except (ValidationError, KeyError) as error:
+        raise BadModelFile(path, f"does not describe a model ({shorten(str(error), 80)})") from None
+    except MezzotintError as error:
+        raise BadModelFile(path, error.message) from None
+    return Family(
+        name="mini",
+        title=described.title,
+        unet=described.unet,
+        autoencoder=described.autoencoder,
+        text=described.text,
+        vocabulary=partial(load, where / VOCAB, where / MERGES),
+        pad=described.pad,
+        skip=described.skip,
+        betas=described.betas,
+        prediction=prediction,
+        latent=described.latent,
+        defaults=described.defaults,
+    )
+
+
+def open_mini(family: Family, prediction: Prediction | None, folder: Path | None = None) -> Model:
+    """The model in `folder` (None: the shipped one), its compact weights opened to float32."""
+    path = (folder or data_folder()) / WEIGHTS
+    return assemble(family, restored(open_tensors(path)), prediction or family.prediction, path)
+
+
+def pack_mini(model: Model, folder: Path, storage: str) -> None:
+    """Write the data files of `model` into `folder`, ready to be shipped; `storage` is a name in STORAGES.
+
+    Raises OutputFailed and UnknownName. The card for people, CARD.md, is written by whoever trained the model.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputFailed(folder, str(error)) from error
+    tensors = weights_of((model.unet, model.autoencoder, model.text))
+    described = Described(
+        title=model.family.title,
+        unet=model.family.unet,
+        autoencoder=model.family.autoencoder,
+        text=model.family.text,
+        pad=model.family.pad,
+        skip=model.family.skip,
+        betas=model.family.betas,
+        prediction=model.prediction.name,
+        latent=model.family.latent,
+        defaults=model.family.defaults,
+    )
+    save_tensors(compact(tensors, storage), folder / WEIGHTS, {"storage": storage})
+    save(model.family.vocabulary(), folder)
+    text = TypeAdapter(Described).dump_json(described, indent=1)
+    write_atomically(folder / GEOMETRY, lambda file: file.write(text + b"\n"))

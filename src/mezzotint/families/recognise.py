@@ -1,0 +1,64 @@
+"""Says what a checkpoint is, for people: kind, family, layout, precision, and what decided each of them.
+
+Takes a path, gives a `Recognised`. Reads headers and small files only; what cannot draw is described, not raised.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from types import MappingProxyType
+
+from mezzotint.families.checkpoint import open_checkpoint
+from mezzotint.families.kinds import MODEL, kind_of
+from mezzotint.families.resolve import Resolved, resolve
+from mezzotint.values.errors import MezzotintError
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """What is known of a checkpoint.
+
+    `kind` is "a model" or what else it is; `family`, `prediction` ("noise" or "velocity") and `layout` are None where
+    they are unknown. `precision` is the type most values are stored in, `parameters` counts the values that are used
+    (all, where it cannot be told). `decided_by` names for each answer what gave it; `problems` say why it cannot draw.
+    """
+
+    path: Path
+    kind: str
+    family: str | None
+    layout: str | None
+    prediction: str | None
+    precision: str
+    parameters: int
+    decided_by: Mapping[str, str]
+    problems: tuple[str, ...]
+
+
+def recognise(path: Path) -> Recognised:
+    """What lies at `path`. Raises only when it cannot be read: ModelNotFound, PickleRefused, BadModelFile."""
+    checkpoint = open_checkpoint(path)
+    kind = kind_of(checkpoint.source)
+    resolved: Resolved | None = None
+    problems: tuple[str, ...] = ()
+    try:
+        resolved = resolve(checkpoint, None)
+    except MezzotintError as error:
+        problems = (str(error),)
+    counted = resolved.table.match(checkpoint.source).taken if resolved else checkpoint.source
+    sizes = Counter[str]()
+    for name in counted:
+        info = checkpoint.source[name]
+        sizes[str(info.dtype).removeprefix("torch.")] += prod(info.shape)
+    return Recognised(
+        path=path,
+        kind=kind,
+        family=resolved.family.name if resolved else None,
+        layout=checkpoint.layout if kind == MODEL else None,
+        prediction=resolved.decided.prediction.name if resolved and resolved.decided else None,
+        precision=next((name for name, _ in sizes.most_common(1)), "none"),
+        parameters=sizes.total(),
+        decided_by=resolved.decided_by if resolved else MappingProxyType({"kind": "names of the tensors"}),
+        problems=problems,
+    )

@@ -1,0 +1,102 @@
+"""Finds a model by name or path and opens it: the one door from a recipe's `ModelUse` to networks.
+
+Takes a `ModelUse`. Gives a `Located` quickly (headers only), and from it an opened `Model`, float32 on the CPU. The
+built-in models are rows of a table; files and folders are recognised by what is in them. Knows no device.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+
+from mezzotint.diffusion.prediction import PREDICTIONS, Prediction
+from mezzotint.families import mini, toy
+from mezzotint.families.assemble import assemble
+from mezzotint.families.checkpoint import open_checkpoint
+from mezzotint.families.family import Family, Model
+from mezzotint.families.resolve import Resolved, resolve
+from mezzotint.families.sd1 import SD1
+from mezzotint.families.sd2 import SD2
+from mezzotint.values.errors import ModelNotFound, nearest
+from mezzotint.values.recipe import ModelUse
+
+BUILT_IN = "built in"
+
+FAMILIES: Mapping[str, Callable[[], Family]] = MappingProxyType(
+    {"mini": mini.family, "toy": lambda: toy.TOY, "sd1": lambda: SD1, "sd2": lambda: SD2}
+)
+"""Every family by name. Calling it may read the data that the family is shipped with (ModelNotFound without it)."""
+
+OPENERS: Mapping[str, Callable[[Family, Prediction | None], Model]] = MappingProxyType(
+    {"mini": mini.open_mini, "toy": toy.make}
+)
+"""The models that are part of the program."""
+
+
+@dataclass(frozen=True)
+class Located:
+    """A model that was found but not opened. `path` is None for built-in ones; `decided_by` says for each question
+    what answered it; `prediction` is None where only running the network can tell."""
+
+    family: Family
+    path: Path | None
+    kind: str
+    decided_by: Mapping[str, str]
+    prediction: Prediction | None
+    resolved: Resolved | None = None
+
+
+def find(use: ModelUse) -> Located:
+    """The model of `use`: a built-in name, or the path of a file or folder. Reads no weights.
+
+    Raises ModelNotFound, PickleRefused, Ambiguous, BadModelFile, WeightsMismatch.
+    """
+    if use.base in OPENERS:
+        family = FAMILIES[use.base]()
+        chosen = PREDICTIONS[use.prediction] if use.prediction else family.prediction
+        by = {"family": "the name", "prediction": "the explicit choice" if use.prediction else "the family"}
+        return Located(family, None, BUILT_IN, MappingProxyType(by), chosen)
+    path = _existing(use.base)
+    checkpoint = open_checkpoint(path)
+    resolved = resolve(checkpoint, use.prediction)
+    prediction = resolved.decided.prediction if resolved.decided else None
+    return Located(resolved.family, path, checkpoint.layout, resolved.decided_by, prediction, resolved)
+
+
+def open_model(model: Located | ModelUse) -> Model:
+    """Open what was found: float32, CPU, evaluation mode. The bytes are those that `find` looked at.
+
+    Raises what `find` raises, BadModelFile for weights that are no numbers, and Ambiguous when not even one call of
+    the network shows what it predicts.
+    """
+    located = find(model) if isinstance(model, ModelUse) else model
+    if located.resolved is None:
+        return OPENERS[located.family.name](located.family, located.prediction)
+    source, table = located.resolved.checkpoint.source, located.resolved.table
+    opened = assemble(located.family, table.load(source), located.prediction, source.path, table.theirs)
+    side = located.family.sides.get(opened.prediction.name) if located.prediction is None else None
+    if side is not None:
+        defaults = replace(located.family.defaults, width=side, height=side)
+        opened.family = replace(located.family, defaults=defaults)
+    return opened
+
+
+def _existing(base: str) -> Path:
+    try:
+        path = Path(base).expanduser()
+        path.stat()
+    except (OSError, ValueError, RuntimeError):
+        # No such file, a name that is too long or holds a NUL, a home folder of nobody.
+        raise ModelNotFound(base, _advice(base)) from None
+    return path
+
+
+def _advice(base: str) -> str:
+    built_in = ", ".join(OPENERS)
+    if base in FAMILIES:
+        return f"{base} is a family; give the path of one of its models, or a built-in one: {built_in}"
+    near = nearest(base, tuple(OPENERS))
+    meant = f"did you mean {near}? " if near else ""
+    return (
+        f"{meant}give the path of a .safetensors file or a diffusers folder, or a built-in model: {built_in}"
+    )
