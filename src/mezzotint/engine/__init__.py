@@ -1,0 +1,1 @@
+"""Turns a recipe into a picture: the only place that knows devices, threads and memory."""

@@ -1,0 +1,69 @@
+"""`generate`: one call from a prompt to a Picture, for library users.
+
+Takes a prompt and explicit options, gives a Picture that knows its recipe. The engine behind it is made at the
+first call and keeps its model open for the next. Whoever wants the steps uses `Engine.run`.
+"""
+
+from functools import cache
+
+from mezzotint.engine.compose import compose
+from mezzotint.engine.engine import Engine
+from mezzotint.values.events import Drawn
+from mezzotint.values.picture import Picture
+from mezzotint.values.recipe import Recipe
+
+
+def generate(
+    prompt: str,
+    *,
+    negative: str | None = None,
+    clip_skip: int | None = None,
+    model: str | None = None,
+    prediction: str | None = None,
+    sampler: str | None = None,
+    eta: float | None = None,
+    spacing: str | None = None,
+    steps: int | None = None,
+    guidance: float | None = None,
+    seed: int | None = None,
+    width: int | None = None,
+    height: int | None = None,
+    numerics: str | None = None,
+    precision: str | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+) -> Picture:
+    """The picture of `prompt`; None takes the default of the model's family, and a random seed for `seed`.
+
+    `picture.recipe.seed` is the seed that was used and `picture.save("apple.png")` keeps the recipe in the file.
+    Raises MezzotintError subclasses, each of which says what to do.
+    """
+    recipe = compose(
+        prompt,
+        negative=negative,
+        clip_skip=clip_skip,
+        model=model,
+        prediction=prediction,
+        sampler=sampler,
+        eta=eta,
+        spacing=spacing,
+        steps=steps,
+        guidance=guidance,
+        seed=seed,
+        width=width,
+        height=height,
+        numerics=numerics,
+        precision=precision,
+    )
+    return draw(_engine(device, threads), recipe)
+
+
+def draw(engine: Engine, recipe: Recipe) -> Picture:
+    """The picture of one recipe, without its steps."""
+    (picture,) = [event.picture for event in engine.run(recipe) if isinstance(event, Drawn)]
+    return picture
+
+
+@cache
+def _engine(device: str | None, threads: int | None) -> Engine:
+    return Engine(device, threads)

@@ -1,0 +1,75 @@
+"""From a prompt and a few wishes to a complete Recipe: what is left out comes from the model's family.
+
+Takes plain values, gives a Recipe. Reads at most the headers of a model file, so a recipe for a checkpoint of many
+gigabytes is made in a moment. Knows no device and draws nothing.
+"""
+
+import secrets
+from collections.abc import Mapping
+
+from mezzotint.families.registry import find
+from mezzotint.values.options import assemble
+from mezzotint.values.recipe import ModelUse, Recipe
+
+SEEDS = 2**32
+"""Seeds that are chosen for the user are below this, short enough to type."""
+
+
+def compose(
+    prompt: str,
+    *,
+    negative: str | None = None,
+    clip_skip: int | None = None,
+    model: str | None = None,
+    prediction: str | None = None,
+    sampler: str | None = None,
+    eta: float | None = None,
+    spacing: str | None = None,
+    steps: int | None = None,
+    guidance: float | None = None,
+    seed: int | None = None,
+    width: int | None = None,
+    height: int | None = None,
+    numerics: str | None = None,
+    precision: str | None = None,
+) -> Recipe:
+    """The recipe of one picture; None takes the family's default, and a random seed for `seed`.
+
+    Raises BadValue and UnknownName for values no recipe may have, and what finding the model raises.
+    """
+    flat: dict[str, object] = {
+        "prompt": prompt,
+        "negative": negative,
+        "clip_skip": clip_skip,
+        "model": model,
+        "prediction": prediction,
+        "sampler": sampler,
+        "eta": eta,
+        "spacing": spacing,
+        "steps": steps,
+        "guidance": guidance,
+        "seed": seed,
+        "width": width,
+        "height": height,
+        "numerics": numerics,
+        "precision": precision,
+    }
+    return compose_flat(flat)
+
+
+def compose_flat(flat: Mapping[str, object]) -> Recipe:
+    """`compose` for surfaces that hold the options of `values.options` as a mapping by name; None is absent."""
+    use = {"base": flat.get("model"), "prediction": flat.get("prediction")}
+    located = find(ModelUse.model_validate({k: v for k, v in use.items() if v is not None}))
+    family = located.family.defaults
+    defaults: dict[str, object] = {
+        "clip_skip": family.clip_skip,
+        "sampler": family.sampler,
+        "spacing": family.spacing,
+        "steps": family.steps,
+        "guidance": family.guidance,
+        "width": family.width,
+        "height": family.height,
+        "seed": secrets.randbelow(SEEDS) if flat.get("seed") is None else None,
+    }
+    return assemble(flat, defaults)

@@ -1,0 +1,117 @@
+"""The engine: turns recipes into pictures, and tells every step of it. The only way a picture is made.
+
+Takes Recipes, gives an iterator of Events; whoever iterates owns progress and cancelling (stop iterating, and the
+memory is free). Recipes in `exact` numerics are drawn one by one, so a picture's bits depend on nothing beside it.
+"""
+
+from collections.abc import Iterator, Sequence
+from time import perf_counter
+
+import torch
+
+from mezzotint import __version__
+from mezzotint.diffusion.samplers.step import Step
+from mezzotint.engine import stages
+from mezzotint.engine.model import Models, Opened
+from mezzotint.engine.placement import Placement, place
+from mezzotint.values.errors import BadValue
+from mezzotint.values.events import Drawn, Event, Prepared, Stepped
+from mezzotint.values.picture import Picture, RunFacts
+from mezzotint.values.recipe import Prompt, Recipe
+
+
+class Engine:
+    """Draws recipes on one device and keeps the model of the last one open. Not for several threads at once."""
+
+    def __init__(self, device: str | None = None, threads: int | None = None, batch: int = 8) -> None:
+        """`device` None is the fastest present, `threads` None as many as the process may use; `batch` is the most
+        pictures that one network call holds in `fast` numerics. Raises UnknownName, BadValue."""
+        if not 1 <= batch <= 1024:
+            raise BadValue("batch", f"{batch} is out of range", "use 1 to 1024")
+        self.placement: Placement = place(device, threads)
+        self._batch = batch
+        self._models = Models(self.placement)
+
+    def run(self, recipe: Recipe) -> Iterator[Event]:
+        """Draws one recipe: `Prepared`, a `Stepped` for each step, `Drawn`. Raises MezzotintError."""
+        return self.run_batch([recipe])
+
+    def run_batch(self, recipes: Sequence[Recipe]) -> Iterator[Event]:
+        """Draws all recipes; `Drawn.index` is the place in `recipes`.
+
+        Recipes that differ only in prompt and seed form a group. Each group gives `Prepared`, its `Stepped`s and
+        its `Drawn`s; an exact group is one recipe.
+        """
+        for group in grouped(recipes, self._batch):
+            yield from self._group(group, [recipes[index] for index in group])
+
+    def unread(self, recipe: Recipe) -> int:
+        """How many tokens at the end of the prompt the model does not read, because its text encoder is too short."""
+        opened = self._models.get(recipe.passes[0].model, recipe.numerics.precision)
+        return opened.model.tokenizer.padded(recipe.prompt.text)[1]
+
+    def _group(self, places: Sequence[int], recipes: Sequence[Recipe]) -> Iterator[Event]:
+        use, numerics = recipes[0].passes[0], recipes[0].numerics
+        exact = numerics.mode == "exact"
+        started = perf_counter()
+        opened = self._models.get(use.model, numerics.precision)
+        yield Prepared(recipe_count=len(recipes), steps=use.steps, model=opened.model.family.name)
+        latent: torch.Tensor | None = None
+        for step, seconds in self._steps(opened, recipes, exact):
+            latent = step.x
+            yield Stepped(step.index, use.steps, float(step.level.sigma.max()), seconds)
+        assert latent is not None
+        with self.placement.pinned(exact):
+            images = stages.finish(stages.decode(opened, latent, together=not exact))
+        seconds = (perf_counter() - started) / len(recipes)
+        facts = self._facts(opened, seconds)
+        for index, image, recipe in zip(places, images, recipes, strict=True):
+            yield Drawn(index, Picture(image, recipe, facts))
+
+    def _steps(self, opened: Opened, recipes: Sequence[Recipe], exact: bool) -> Iterator[tuple[Step, float]]:
+        """The sampler's steps with the seconds each took. Threads and precision hold only while a step is made."""
+        use, device = recipes[0].passes[0], self.placement.device
+        with self.placement.pinned(exact):
+            guided = stages.guidance_scale(use) != 1
+            begun = stages.begin(opened.model, recipes, device)
+            prompts = [recipe.prompt for recipe in recipes]
+            conditioning = stages.encode(opened.model, prompts, guided, device)
+            steps = stages.sample(stages.denoiser(opened, conditioning, use, len(recipes)), begun, use)
+        while True:
+            before = perf_counter()
+            with self.placement.pinned(exact):
+                step = next(steps, None)
+            if step is None:
+                return
+            yield step, perf_counter() - before
+
+    def _facts(self, opened: Opened, seconds: float) -> RunFacts:
+        return RunFacts(
+            program_version=__version__,
+            torch_version=str(torch.__version__),
+            device=str(self.placement.device),
+            threads=self.placement.threads,
+            kernels=self.placement.kernels,
+            model_digest=opened.model.digest,
+            seconds=seconds,
+        )
+
+
+def grouped(recipes: Sequence[Recipe], batch: int) -> list[tuple[int, ...]]:
+    """The places of `recipes` in groups that are drawn together, those of one model next to each other."""
+    alike: dict[Recipe, list[int]] = {}
+    models: dict[object, int] = {}
+    for index, recipe in enumerate(recipes):
+        alike.setdefault(_shared(recipe), []).append(index)
+        models.setdefault(recipe.passes[0].model, index)
+    groups: list[tuple[int, ...]] = []
+    for shared in sorted(alike, key=lambda key: models[key.passes[0].model]):
+        size = 1 if shared.numerics.mode == "exact" else batch
+        indices = alike[shared]
+        groups += [tuple(indices[i : i + size]) for i in range(0, len(indices), size)]
+    return groups
+
+
+def _shared(recipe: Recipe) -> Recipe:
+    """What the recipes of one group have in common: everything but prompt and seed."""
+    return recipe.model_copy(update={"prompt": Prompt(text=""), "seed": 0})

@@ -1,0 +1,86 @@
+"""Says what a file or folder is, for people: a model's family and parts, a picture's recipe and settings.
+
+Takes a path, gives a Report. Reads headers only and opens no network. What was found but cannot be used is said in
+the report; only what cannot be read at all is raised.
+"""
+
+from pathlib import Path
+
+from mezzotint.engine.report import Report, Section, rows
+from mezzotint.families.recognise import Recognised, recognise
+from mezzotint.values import metadata
+from mezzotint.values.errors import BadModelFile
+from mezzotint.values.facts import RunFacts
+from mezzotint.values.metadata import Found
+from mezzotint.values.options import flatten
+from mezzotint.values.recipe import Recipe
+
+_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF")
+
+
+def inspect(path: Path) -> Report:
+    """What `path` is. Raises BadPicture, BadModelFile, PickleRefused, ModelNotFound for what cannot be read."""
+    return _picture(path) if _is_picture(path) else _model(recognise(path))
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether the content begins like a picture; the name plays no part."""
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(16).startswith(_PICTURES)
+    except OSError as error:
+        raise BadModelFile(path, error.strerror or "cannot be read", "check its permissions") from None
+
+
+def _picture(path: Path) -> Report:
+    found = metadata.read(path)
+    sections = [Section(str(path), (("kind", "a picture"), ("holds", found.describe())))]
+    if found.recipe is not None:
+        sections.append(Section("Recipe", _recipe_rows(found.recipe)))
+    if found.facts is not None:
+        sections.append(Section("Drawn with", _facts_rows(found.facts)))
+    if found.recipe is None and found.infotext is not None:
+        sections.append(_infotext_section(found))
+    return Report(tuple(sections))
+
+
+def _recipe_rows(recipe: Recipe) -> tuple[tuple[str, str], ...]:
+    return rows([*flatten(recipe).items(), ("digest", recipe.digest())])
+
+
+def _facts_rows(facts: RunFacts) -> tuple[tuple[str, str], ...]:
+    plain = facts.to_plain().items()
+    return rows((name.replace("_", " "), value) for name, value in plain if name != "seconds")
+
+
+def _infotext_section(found: Found) -> Section:
+    assert found.infotext is not None
+    text = found.infotext
+    return Section(
+        "Settings of a web UI",
+        rows([("prompt", text.prompt), ("negative", text.negative), *text.params.items()]),
+    )
+
+
+def _model(found: Recognised) -> Report:
+    about = rows(
+        [
+            ("kind", found.kind),
+            ("family", found.family),
+            ("layout", found.layout),
+            (
+                "prediction",
+                found.prediction or (found.family and "open: give --prediction noise or velocity"),
+            ),
+            ("stored as", found.precision),
+            ("parameters", f"{found.parameters:,}"),
+        ]
+    )
+    sections = [Section(str(found.path), about)]
+    if found.decided_by:
+        sections.append(Section("Decided by", rows(found.decided_by.items())))
+    if found.problems:
+        sections.append(Section("Cannot draw", rows(("because", problem) for problem in found.problems)))
+    return Report(tuple(sections))

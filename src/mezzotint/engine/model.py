@@ -1,0 +1,78 @@
+"""Opened models, kept between pictures: opening costs more than drawing.
+
+Takes a `ModelUse` and a precision, gives the networks on their device. A model is opened again when its file has
+changed, and one that cannot be opened leaves the one in use as it was. Knows no prompt and no sampler.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mezzotint.engine.placement import DTYPES, Placement
+from mezzotint.families.family import Model
+from mezzotint.families.registry import Located, find, open_model
+from mezzotint.values.errors import BadModelFile
+from mezzotint.values.recipe import ModelUse
+
+Identity = tuple[tuple[str, int, int, int], ...]
+"""Name, inode, size and time of change of every file of a model."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model on its device. `dtype` is that of the denoiser's arithmetic."""
+
+    model: Model
+    dtype: torch.dtype
+
+
+class Models:
+    """The models that are open on one placement, at most `keep` of them; the least lately used one is closed."""
+
+    def __init__(self, placement: Placement, keep: int = 1) -> None:
+        self._placement = placement
+        self._keep = keep
+        self._open: OrderedDict[tuple[ModelUse, str, Identity], Opened] = OrderedDict()
+
+    def get(self, use: ModelUse, precision: str) -> Opened:
+        """The model of `use`, opened if need be.
+
+        Raises what finding and opening raise (ModelNotFound, BadModelFile, PickleRefused, WeightsMismatch,
+        Ambiguous), and BadModelFile when `use.sha256` is not the digest of what was opened.
+        """
+        located = find(use)
+        key = (use, precision, identity(located.path))
+        opened = self._open.get(key)
+        if opened is None:
+            opened = self._opened(located, use, precision)
+        self._open[key] = opened
+        self._open.move_to_end(key)
+        while len(self._open) > self._keep:
+            self._open.popitem(last=False)
+        return opened
+
+    def _opened(self, located: Located, use: ModelUse, precision: str) -> Opened:
+        model = open_model(located)
+        if use.sha256 is not None and model.digest != use.sha256:
+            raise BadModelFile(
+                located.path or use.base,
+                f"its digest is {model.digest} and not the one asked for",
+                "use the file that the recipe names, or leave sha256 out",
+            )
+        device, dtype = self._placement.device, DTYPES[precision]
+        model.text.to(device)
+        model.unet.to(device, dtype)
+        # float16 is too narrow for the sums inside the decoder: black pictures.
+        model.autoencoder.to(device, torch.float32 if dtype is torch.float16 else dtype)
+        return Opened(model, dtype)
+
+
+def identity(path: Path | None) -> Identity:
+    """What changes when a file, or any file of a folder, is exchanged; empty for a built-in model."""
+    if path is None:
+        return ()
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    stats = [(str(p), p.stat()) for p in files]
+    return tuple((name, s.st_ino, s.st_size, s.st_mtime_ns) for name, s in stats)

@@ -1,0 +1,126 @@
+"""The five stages from a recipe to a picture, as functions of values: encode, begin, sample, decode, finish.
+
+Each takes what the one before gave. All pictures of one call share model, size and pass, and differ in prompt and
+seed. Whoever calls sees to threads and precision (`Placement.pinned`). Nothing here keeps state between calls.
+
+Shapes: N pictures, K conditionings of one picture (1, or 2 with guidance), T tokens, D text width, C h w a latent.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from mezzotint.diffusion.denoise import Denoiser, NetworkCall, predictor
+from mezzotint.diffusion.guidance.cfg import cfg, plain
+from mezzotint.diffusion.noise import Noise, SeededNoise
+from mezzotint.diffusion.path import Level
+from mezzotint.diffusion.plan import Plan, make_plan
+from mezzotint.diffusion.samplers.registry import SAMPLERS
+from mezzotint.diffusion.samplers.step import Step
+from mezzotint.engine.model import Opened
+from mezzotint.families.family import Model
+from mezzotint.nets.conditioning import Conditioning
+from mezzotint.values.errors import BadValue
+from mezzotint.values.recipe import Pass, Prompt, Recipe
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Where sampling starts: the noisy latents `x` N C h w (float32), the levels to walk, the noise on the way."""
+
+    x: Tensor
+    plan: Plan
+    noise: Noise
+
+
+def encode(model: Model, prompts: Sequence[Prompt], guided: bool, device: torch.device) -> Conditioning:
+    """Prompts -> tokens (K N) T D: first every prompt, then, when `guided`, every negative prompt.
+
+    Equal texts are encoded once, one text a network call, so a prompt's states never depend on its neighbours.
+    """
+    wanted = [(p.text, p.clip_skip) for p in prompts]
+    if guided:
+        wanted += [(p.negative, p.clip_skip) for p in prompts]
+    states = {key: _states(model, *key, device) for key in dict.fromkeys(wanted)}
+    return Conditioning(tokens=torch.cat([states[key] for key in wanted]))
+
+
+def _states(model: Model, text: str, clip_skip: int | None, device: torch.device) -> Tensor:
+    skip = model.family.skipped(clip_skip)
+    ids, _ = model.tokenizer.padded(text)
+    return model.text(torch.tensor([ids], device=device), eos=model.tokenizer.eos, skip=skip).tokens
+
+
+def begin(model: Model, recipes: Sequence[Recipe], device: torch.device) -> Begun:
+    """The seeded start of every recipe on one plan. Raises BadValue for a size the latents cannot have."""
+    first, family = recipes[0], model.family
+    factor = family.latent.factor
+    if first.width % factor or first.height % factor:
+        raise BadValue(
+            "size", f"{first.width}x{first.height} does not divide by {factor}", f"use multiples of {factor}"
+        )
+    plan = make_plan(family.path, first.passes[0].spacing, first.passes[0].steps)
+    shape = (family.latent.channels, first.height // factor, first.width // factor)
+    noise = SeededNoise([recipe.seed for recipe in recipes], shape)
+    x = family.path.begin(noise.initial(), plan.levels[0]).to(device)
+
+    def placed(a: Level, b: Level, purpose: str) -> Tensor:
+        return noise(a, b, purpose).to(device)
+
+    return Begun(x, plan, placed)
+
+
+def denoiser(opened: Opened, conditioning: Conditioning, use: Pass, count: int) -> Denoiser:
+    """The guided denoiser of one pass over `count` pictures whose conditioning `encode` gave."""
+    predict = predictor(_call(opened, conditioning, count), opened.model.prediction)
+    scale = guidance_scale(use)
+    return plain(predict) if scale == 1 else cfg(predict, scale)
+
+
+def guidance_scale(use: Pass) -> float:
+    """The scale of classifier-free guidance of a pass; 1, which needs no negative prompt, where there is none."""
+    return use.guides[0].scale if use.guides else 1.0
+
+
+def _call(opened: Opened, conditioning: Conditioning, count: int) -> NetworkCall:
+    unet, dtype = opened.model.unet, opened.dtype
+    cond = Conditioning(tokens=conditioning.tokens.to(dtype))
+    copies = cond.tokens.shape[0] // count
+
+    def call(x: Tensor, t: Tensor) -> Tensor:
+        sample = unet(x.to(dtype).repeat(copies, 1, 1, 1), t.repeat(copies), cond).sample
+        return sample.unflatten(0, (copies, count))
+
+    return call
+
+
+def sample(denoise: Denoiser, begun: Begun, use: Pass) -> Iterator[Step]:
+    """The steps of the pass's sampler; `x` of the last is the clean latent.
+
+    Raises BadValue for an eta that the sampler has no use for.
+    """
+    entry = SAMPLERS[use.sampler]
+    if use.eta and not entry.takes_eta:
+        able = ", ".join(name for name, other in SAMPLERS.items() if other.takes_eta)
+        raise BadValue("eta", f"{use.sampler} adds no noise on its way", f"leave it out or use {able}")
+    eta = entry.default_eta if use.eta is None else use.eta
+    return entry.sample(denoise, begun.x, begun.plan, begun.noise, eta)
+
+
+def decode(opened: Opened, latent: Tensor, together: bool) -> Tensor:
+    """Clean latents N C h w -> pixels N 3 H W about -1..1 in float32, all in one call or one picture a call."""
+    model = opened.model
+    dtype = next(model.autoencoder.parameters()).dtype
+    z = (latent / model.family.latent.scale).to(dtype)
+    parts = z.unsqueeze(0) if together else z.unsqueeze(1)
+    return torch.cat([model.autoencoder.decode(part).float() for part in parts])
+
+
+def finish(pixels: Tensor) -> list[Image.Image]:
+    """Pixels N 3 H W in -1..1 -> RGB images: clamped and rounded to the nearest of 256 levels."""
+    levels = (pixels / 2 + 0.5).clamp(0, 1).mul(255).round().to(torch.uint8)
+    arrays = levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return [Image.fromarray(array) for array in arrays]

@@ -1,0 +1,23 @@
+"""Recipes of the toy family for the tests of this folder."""
+
+from mezzotint.engine.api import draw
+from mezzotint.engine.compose import compose
+from mezzotint.engine.engine import Engine
+
+
+def recipe(prompt="a red apple", **wishes):
+    """A small toy recipe: 32 pixels, 2 steps, seed 5, unless asked otherwise."""
+    wishes = {"model": "toy", "seed": 5, "steps": 2, "width": 32, "height": 32, **wishes}
+    return compose(prompt, **wishes)
+
+
+def pixels(engine, recipes):
+    """The bytes of each picture of a batch, in the order of the recipes."""
+    found = {}
+    for event in engine.run_batch(recipes):
+        if type(event).__name__ == "Drawn":
+            found[event.index] = event.picture.image.tobytes()
+    return [found[i] for i in range(len(recipes))]
+
+
+__all__ = ["Engine", "draw", "pixels", "recipe"]

@@ -1,0 +1,70 @@
+"""`generate` and `compose`: what is left out comes from the family, what is given is kept."""
+
+import inspect
+
+import pytest
+
+import mezzotint
+from mezzotint.engine import compose as module
+from mezzotint.engine.api import generate
+from mezzotint.engine.compose import compose, compose_flat
+from mezzotint.families.toy import TOY
+from mezzotint.values.errors import BadValue, UnknownName
+from mezzotint.values.options import OPTIONS, flatten
+
+
+def test_what_is_left_out_comes_from_the_family():
+    made, known = compose("a cat", model="toy"), TOY.defaults
+    use = made.passes[0]
+    assert (made.width, made.height, use.steps) == (known.width, known.height, known.steps)
+    assert (use.sampler, use.spacing, use.guides[0].scale) == (known.sampler, known.spacing, known.guidance)
+    assert made.numerics.mode == "exact"
+
+
+def test_what_is_given_is_kept():
+    given = {
+        "prompt": "a cat",
+        "negative": "dog",
+        "clip_skip": 2,
+        "model": "toy",
+        "prediction": "velocity",
+        "sampler": "ddim",
+        "eta": 0.5,
+        "spacing": "karras",
+        "steps": 7,
+        "guidance": 2.5,
+        "seed": 2**64 - 1,
+        "width": 72,
+        "height": 80,
+        "numerics": "fast",
+        "precision": "bfloat16",
+    }
+    assert set(given) == {option.name for option in OPTIONS}
+    assert flatten(compose_flat(given)) == given
+    assert flatten(compose(**given)) == given
+
+
+def test_every_option_is_a_parameter_of_both():
+    names = [option.name for option in OPTIONS]
+    assert set(inspect.signature(compose).parameters) == set(names)
+    assert set(inspect.signature(generate).parameters) == {*names, "device", "threads"}
+
+
+def test_seeds_are_chosen_at_random_and_short(monkeypatch):
+    monkeypatch.setattr(module.secrets, "randbelow", lambda limit: limit - 1)
+    assert compose("x", model="toy").seed == 2**32 - 1
+    assert compose("x", model="toy", seed=0).seed == 0
+
+
+def test_bad_wishes_are_named():
+    with pytest.raises(UnknownName, match="did you mean euler"):
+        compose("x", model="toy", sampler="eulr")
+    with pytest.raises(BadValue, match="steps"):
+        compose("x", model="toy", steps=0)
+
+
+def test_generate_draws_and_remembers_its_recipe():
+    wishes = {"model": "toy", "seed": 5, "steps": 2, "width": 32, "height": 32, "device": "cpu", "threads": 1}
+    first, second = generate("a red apple", **wishes), mezzotint.generate("a red apple", **wishes)
+    assert first.recipe == compose("a red apple", model="toy", seed=5, steps=2, width=32, height=32)
+    assert first.image.tobytes() == second.image.tobytes()
