@@ -1,0 +1,1 @@
+"""Builds the training pictures from open emoji packages, and composes captioned samples from them."""

@@ -1,0 +1,1 @@
+"""Word tables of the data set: which concepts are drawn, what they are called, how they rank."""
