@@ -1,0 +1,1 @@
+"""Measures models on held-out material: fidelity, binding, recognition, memorisation."""
