@@ -1,0 +1,66 @@
+"""What `mezzotint PROMPT` takes: the flags of a recipe and of the command, checked before torch is imported.
+
+Gives the flags and the checked values. The recipe's flags come from `values.options`: a new option of a recipe
+needs no line here.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from mezzotint.cli.flags import Flag, from_option, word
+from mezzotint.cli.output import output
+from mezzotint.values.errors import BadValue
+from mezzotint.values.options import OPTIONS, assemble
+
+MOST = 1000
+"""The most pictures of one command."""
+
+_ASSUMED: Mapping[str, object] = MappingProxyType(
+    {
+        "sampler": "euler",
+        "spacing": "trailing",
+        "steps": 1,
+        "guidance": 1.0,
+        "width": 8,
+        "height": 8,
+        "seed": 0,
+    }
+)
+"""Stands in for a family's defaults while only the user's own values are checked."""
+
+FLAGS: tuple[Flag, ...] = (
+    word("prompt", str, "what to draw, in quotes", required=False),
+    Flag("output", Path, "file or folder to write to (named after the prompt)", short="-o", group="output"),
+    Flag(
+        "count",
+        int,
+        "number of pictures, with seeds from --seed upwards, and a grid of all",
+        1,
+        group="output",
+    ),
+    Flag("overwrite", bool, "replace an existing file instead of numbering the new one", group="output"),
+    Flag("quiet", bool, "print nothing but errors", short="-q", group="output"),
+    *(from_option(option, "picture") for option in OPTIONS if option.name != "prompt"),
+    Flag("device", str, "cpu or cuda (the fastest there is)", shown="NAME", group="machine"),
+    Flag("threads", int, "processor threads (as many as there are cores)", group="machine"),
+)
+"""Recipe options that are not given are decided by the model's family."""
+
+
+def checked(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`given` with `options` (those of the recipe, by name) and `output` (an Output) made from it.
+
+    Raises BadValue, UnknownName and OutputFailed before anything heavy is loaded.
+    """
+    options = {option.name: given[option.name] for option in OPTIONS}
+    if not (options["prompt"] or "").strip():
+        raise BadValue("prompt", "is empty", 'say what to draw, as in: mezzotint "a red apple"')
+    count = given["count"]
+    if not 1 <= count <= MOST:
+        raise BadValue("count", f"{count} is out of range", f"use 1 to {MOST}")
+    recipe = assemble(options, _ASSUMED)
+    assemble({**options, "seed": recipe.seed + count - 1}, _ASSUMED)
+    files = output(given["output"], recipe.prompt.text, given["overwrite"], count)
+    return MappingProxyType({**given, "options": options, "output": files})

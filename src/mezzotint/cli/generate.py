@@ -1,0 +1,62 @@
+"""`mezzotint PROMPT`: draws the pictures of one prompt and saves them with their recipes.
+
+Takes checked flags (`cli.drawing`). Writes each picture as soon as it is drawn, with a line for each file, and a
+grid of all when there are several.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mezzotint.cli.output import Output
+from mezzotint.cli.progress import showing
+from mezzotint.engine.compose import compose_flat
+from mezzotint.engine.engine import Engine
+from mezzotint.engine.grid import grid
+from mezzotint.values.events import Drawn
+from mezzotint.values.files import write_atomically
+from mezzotint.values.picture import Picture, format_of
+
+
+def run(given: Mapping[str, Any]) -> int:
+    """Draws, saves, prints. Raises MezzotintError."""
+    count: int = given["count"]
+    quiet: bool = given["quiet"]
+    output: Output = given["output"]
+    first = compose_flat(given["options"])
+    recipes = [first.model_copy(update={"seed": first.seed + i}) for i in range(count)]
+    engine = Engine(given["device"], given["threads"])
+    say = _silent if quiet else print
+    pictures: dict[int, Picture] = {}
+    with showing(count, quiet) as show:
+        for event in engine.run_batch(recipes):
+            show(event)
+            if isinstance(event, Drawn):
+                event.picture.save(output.pictures[event.index])
+                pictures[event.index] = event.picture
+                say(_line(output.pictures[event.index], event.picture))
+    if output.grid is not None:
+        _save_grid([pictures[i] for i in range(count)], output.grid)
+        say(f"{output.grid}  all {count} in one picture")
+    if output.moved:
+        say("that name was taken, so a number was added (--overwrite replaces the file)")
+    unread = engine.unread(first)
+    if unread:
+        say(f"the prompt is longer than this model reads: its last {unread} tokens had no effect")
+    return 0
+
+
+def _line(path: Path, picture: Picture) -> str:
+    recipe = picture.recipe
+    size, steps = f"{recipe.width}x{recipe.height}", recipe.passes[0].steps
+    return f"{path}  seed {recipe.seed}, {size}, {steps} steps, {picture.facts.seconds:.1f} s"
+
+
+def _save_grid(pictures: Sequence[Picture], path: Path) -> None:
+    recipe = pictures[0].recipe
+    page = grid([(p.image, f"seed {p.recipe.seed}") for p in pictures], recipe.prompt.text)
+    write_atomically(path, lambda file: page.save(file, format_of(path)))
+
+
+def _silent(line: str) -> None:
+    return None

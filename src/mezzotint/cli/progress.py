@@ -1,0 +1,152 @@
+"""Shows a run while it lasts: a bar on a terminal, plain lines elsewhere, nothing when quiet.
+
+Takes the Events of an engine. Gives nothing back. Knows no recipe.
+"""
+
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from mezzotint.values.events import Drawn, Event, Prepared, Stepped
+
+Show = Callable[[Event], None]
+"""Takes each event as it comes."""
+
+_QUARTERS = 4
+_FEW = 4
+"""Up to so many pictures, lines tell of steps; of more, each picture has one line."""
+_SMOOTH = 0.9
+"""How much of the old time per step stays when a new one comes: the display must not jitter."""
+
+
+@dataclass
+class _Pace:
+    """Where a run is: `pictures` in all, `drawn` of them ready, `group` of them being drawn together."""
+
+    pictures: int
+    drawn: int = 0
+    group: int = 1
+    steps: int = 1
+    step: int = 0
+    seconds: float | None = None
+
+    def on(self, event: Event) -> None:
+        if isinstance(event, Prepared):
+            self.group, self.steps, self.step = event.recipe_count, event.steps, 0
+        elif isinstance(event, Stepped):
+            self.step = event.step
+            old = self.seconds
+            self.seconds = event.seconds if old is None else _SMOOTH * old + (1 - _SMOOTH) * event.seconds
+        else:
+            self.drawn += 1
+            if self.drawn % self.group == 0:
+                self.step = 0
+
+    @property
+    def total(self) -> int:
+        """Steps of the whole run, if all groups are like this one."""
+        return self.steps * -(-self.pictures // self.group)
+
+    @property
+    def done(self) -> int:
+        """Steps behind us; a group whose pictures are being decoded has all of its."""
+        within = self.steps if self.drawn % self.group else self.step
+        return self.steps * (self.drawn // self.group) + within
+
+    @property
+    def text(self) -> str:
+        """Seconds per step and for the rest of the run."""
+        if self.seconds is None:
+            return ""
+        left = self.seconds * (self.total - self.done)
+        return f"{_seconds(self.seconds)}/step, {_clock(left)} left"
+
+
+@contextmanager
+def showing(pictures: int, quiet: bool) -> Generator[Show]:
+    """Inside, the function that shows each event of a run of `pictures` pictures."""
+    if quiet:
+        yield lambda event: None
+    elif sys.stderr.isatty():
+        with _bar(pictures) as show:
+            yield show
+    else:
+        yield _lines(pictures)
+
+
+@contextmanager
+def _bar(pictures: int) -> Generator[Show]:
+    pace = _Pace(pictures)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[steps]}"),
+        TextColumn("{task.fields[pace]}", style="dim"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("opening the model", total=None, steps="", pace="")
+
+        def show(event: Event) -> None:
+            pace.on(event)
+            number = min(pace.drawn + 1, pictures)
+            ready = pace.step == pace.steps and isinstance(event, Stepped)
+            progress.update(
+                task,
+                total=pace.total,
+                completed=pace.done,
+                description="decoding"
+                if ready
+                else "drawing"
+                if pictures == 1
+                else f"{number} of {pictures}",
+                steps=f"{pace.step}/{pace.steps}",
+                pace=pace.text,
+                refresh=True,
+            )
+
+        yield show
+
+
+def _lines(pictures: int) -> Show:
+    pace = _Pace(pictures)
+
+    def show(event: Event) -> None:
+        pace.on(event)
+        if isinstance(event, Prepared) and pace.drawn == 0:
+            _say(f"drawing {_pictures(pictures)} with {event.model}, {event.steps} steps")
+        elif isinstance(event, Stepped) and pictures <= _FEW and _quarter(event.step, event.steps):
+            of = f"picture {pace.drawn + 1} of {pictures}, " if pictures > 1 else ""
+            _say(f"{of}step {event.step}/{event.steps}, {pace.text}")
+        elif isinstance(event, Drawn) and pictures > _FEW:
+            _say(f"picture {pace.drawn} of {pictures} drawn, {pace.text}")
+
+    return show
+
+
+def _pictures(count: int) -> str:
+    return "a picture" if count == 1 else f"{count} pictures"
+
+
+def _quarter(step: int, steps: int) -> bool:
+    """Whether this step completes another quarter of all steps."""
+    return step * _QUARTERS // steps > (step - 1) * _QUARTERS // steps
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.1f} s" if value >= 1 else f"{1000 * value:.0f} ms"
+
+
+def _clock(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes}:{rest:02d} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d} h"

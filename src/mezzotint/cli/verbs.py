@@ -1,0 +1,102 @@
+"""The verbs of the command line: their help, their flags, and where the code of each lives.
+
+A verb's module, and torch with it, is imported when the verb runs and not before, so that help and errors about
+flags come at once. Does not know what a verb does.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from mezzotint.cli import drawing
+from mezzotint.cli.flags import Flag, word
+from mezzotint.values.errors import MissingExtra
+
+Run = Callable[[Mapping[str, Any]], int]
+"""The work of a verb: takes its flags by name, gives the exit code."""
+
+
+@dataclass(frozen=True)
+class Verb:
+    """`module` has the function `run`; `flags` None means that its function `flags` tells them, because they are
+    made from settings of the code behind it. `check` reads the flags before the module is loaded. `extra` names the
+    optional packages that the verb needs."""
+
+    module: str
+    help: str
+    flags: tuple[Flag, ...] | None
+    check: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
+    extra: str | None = None
+
+    def load(self, name: str) -> Callable[..., Any]:
+        """The function `name` of the verb's module, which is imported here. Raises MissingExtra."""
+        try:
+            return vars(import_module(f"mezzotint.cli.{self.module}"))[name]
+        except ModuleNotFoundError as error:
+            absent = (error.name or "").split(".")[0]
+            if self.extra is None or absent == "mezzotint":
+                raise
+            raise MissingExtra(self.extra, absent) from error
+
+
+_QUIET = Flag("quiet", bool, "print nothing but errors", short="-q")
+_DEVICE = Flag("device", str, "cpu or cuda (the fastest there is)", shown="NAME")
+_THREADS = Flag("threads", int, "processor threads (as many as there are cores)")
+
+VERBS: Mapping[str, Verb] = MappingProxyType(
+    {
+        "generate": Verb(
+            "generate", "draw a picture; the verb when none is given", drawing.FLAGS, drawing.checked
+        ),
+        "replay": Verb(
+            "replay",
+            "draw a saved picture again and say whether it came out equal",
+            (
+                word("file", Path, "picture that Mezzotint saved"),
+                Flag("output", Path, "where to save the new picture (nowhere)", short="-o"),
+                _DEVICE,
+                _THREADS,
+                _QUIET,
+            ),
+        ),
+        "inspect": Verb(
+            "inspect",
+            "show what a picture or a model holds",
+            (word("file", Path, "picture, model file or model folder"),),
+        ),
+        "models": Verb("models", "list the kinds of models and their defaults", ()),
+        "doctor": Verb("doctor", "show versions, devices and what would be used", ()),
+        "export": Verb(
+            "export",
+            "write a model as a diffusers folder",
+            (
+                word("folder", Path, "new folder to write"),
+                Flag("model", str, "built-in name, file or folder", default="mini", shown="NAME"),
+                Flag(
+                    "prediction", str, "what it was taught to predict, if its file cannot tell", shown="NAME"
+                ),
+            ),
+        ),
+        "data build": Verb(
+            "data_build", "build the training pictures of the embedded model", None, extra="train"
+        ),
+        "train autoencoder": Verb("train_autoencoder", "train the image autoencoder", None, extra="train"),
+        "train text": Verb("train_text", "train the text encoder", None, extra="train"),
+        "train denoiser": Verb("train_denoiser", "train the denoising network", None, extra="train"),
+        "train release": Verb(
+            "train_release", "join three trained parts into one model", None, extra="train"
+        ),
+    }
+)
+"""Every verb; "data build" is the verb `build` of the group `data`."""
+
+GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        group: tuple(name.split()[1] for name in VERBS if name.startswith(group + " "))
+        for group in dict.fromkeys(name.split()[0] for name in VERBS if " " in name)
+    }
+)
+"""The first words of two-word verbs, each with its second words."""

@@ -1,0 +1,134 @@
+"""The verbs of training and data: thin, so what is tested is which settings reach the code behind them."""
+
+from pathlib import Path
+
+import pytest
+
+from cli.commands import error_of, here
+from mezzotint.cli import data_build, train_autoencoder, train_denoiser, train_release, train_text
+from mezzotint.cli.verbs import Verb
+from mezzotint.train.data.build import Built, Drawn, Fetched
+from mezzotint.train.loop import Outcome
+from mezzotint.values.errors import MissingExtra
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """The arguments that each trainer was called with; every one of them ends at once."""
+    made = {}
+
+    def stub(module, name, reason="steps"):
+        def work(*arguments):
+            made[name] = arguments
+            return Outcome(7, 1.0, reason, Path("x"))
+
+        monkeypatch.setattr(module, name, work)
+
+    stub(train_autoencoder, "train_autoencoder")
+    stub(train_text, "train_text", "stopped")
+    monkeypatch.setattr(train_text, "prepare_vocabulary", lambda out, captions, size: size - 1)
+    return made
+
+
+def test_the_autoencoder_gets_settings_geometry_loop_and_pictures(capsys, calls):
+    words = ["--out", "runs/ae", "--channels", "16", "32", "--lpips", "0", "--batch", "3", "--rate", "0.5"]
+    done = here(
+        capsys, "train", "autoencoder", *words, "--styles", "flat", "--concepts", "none", "--size", "32"
+    )
+    assert done.code == 0
+    config, loop, source, perceptual = calls["train_autoencoder"]
+    assert config.geometry.channels == (16, 32)
+    assert (config.batch, config.lpips, perceptual) == (3, 0, None)
+    assert (loop.out, loop.minutes, loop.rate) == (Path("runs/ae"), None, 0.5)
+    assert (source.size, source.selection.styles, source.selection.concepts) == (32, ("flat",), None)
+
+
+def test_the_text_encoder_gets_the_vocabulary_that_was_made_and_a_stop_has_its_code(capsys, calls):
+    done = here(capsys, "train", "text", "--out", "runs/text", "--vocab", "900")
+    assert done.code == 130
+    assert "stopped after step 7; the same command goes on from there" in done.out
+    config, _, pairs = calls["train_text"]
+    assert config.geometry.vocab == 899
+    assert pairs.composed.size == 32
+
+
+def test_the_denoiser_takes_its_shapes_from_the_trained_parts(capsys, calls, tmp_path, monkeypatch):
+    class Part:
+        geometry = type("Geometry", (), {"latent": 5, "width": 48})
+
+    def work(*arguments):
+        calls["denoiser"] = arguments
+        return Outcome(7, 1.0, "minutes", Path("x"))
+
+    monkeypatch.setattr(train_denoiser, "open_text", lambda run: (Part(), "tokenizer"))
+    monkeypatch.setattr(train_denoiser, "open_autoencoder", lambda run: Part())
+    monkeypatch.setattr(train_denoiser, "train_denoiser", work)
+    words = ["train", "denoiser", "--out", tmp_path / "d", "--autoencoder", tmp_path, "--text", tmp_path]
+    assert "has no result.json with a scale" in error_of(here(capsys, *words))
+    (tmp_path / "result.json").write_text('{"scale": 0.5}')
+    assert here(capsys, *words, "--stages", "32:10", "64:1").code == 0
+    config, _, frozen = calls["denoiser"]
+    assert (config.geometry.in_channels, config.geometry.context, config.scale) == (5, 48, 0.5)
+    assert [(stage.size, stage.steps) for stage in config.stages] == [(32, 10), (64, 1)]
+    assert {size: latents.cache.source.size for size, latents in frozen.latents.items()} == {32: 32, 64: 64}
+    assert "'64' is not SIZE:STEPS" in error_of(here(capsys, *words, "--stages", "64"))
+
+
+def test_three_runs_are_released_as_one_model(capsys, monkeypatch, tmp_path):
+    class Released:
+        digest = "0123456789abcdef"
+        family = type("Family", (), {"title": "Small"})
+
+    seen = []
+    monkeypatch.setattr(train_release, "release", lambda *arguments: seen.append(arguments) or Released())
+    words = ["--autoencoder", "a", "--text", "t", "--denoiser", "d", "--title", "Small"]
+    done = here(capsys, "train", "release", tmp_path, *words)
+    assert done.out == f"{tmp_path}  Small, digest 0123456789ab\n"
+    runs, folder, title, storage = seen[0]
+    assert (str(runs.autoencoder), str(runs.denoiser), folder, title) == ("a", "d", tmp_path, "Small")
+    assert storage
+
+
+def test_a_build_tells_its_steps(capsys, monkeypatch):
+    def build(folder, sets, size, *, with_synonyms, cache):
+        assert (sets, size, with_synonyms, cache) == (("noto",), 64, False, None)
+        yield Fetched("pkg@1", "MIT", fresh=True)
+        yield Drawn("noto", 0, 2, 300, fresh=False)
+        yield Built(folder, {})
+
+    monkeypatch.setattr(data_build, "build", build)
+    words = ["data", "build", "-o", "there", "--sets", "noto", "--size", "64", "--no-synonyms"]
+    done = here(capsys, *words)
+    assert done.err.splitlines() == ["fetched pkg@1 (MIT)", "shard 1 of 2: 300 sprites of noto, kept"]
+    assert done.out.startswith("there  built, see ")
+    quiet = here(capsys, *words, "--quiet")
+    assert (quiet.out, quiet.err) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train", "text"], "--out is missing"),
+        (["train", "autoencoder", "--out", "x", "--precision", "fp8"], "unknown precision 'fp8'"),
+        (["data", "build", "--sets", "noot"], "unknown picture set 'noot'; did you mean noto?"),
+        (["data", "build", "--size", "9"], "size: 9 is not allowed"),
+        (["train", "release", "x", "--autoencoder", "a"], "--text is missing"),
+    ],
+)
+def test_wrong_settings_are_one_line(capsys, words, message):
+    done = here(capsys, *words)
+    assert done.code == 2
+    assert message in error_of(done)
+
+
+def test_a_missing_package_of_an_extra_is_named(monkeypatch):
+    verb = Verb("no_such_module", "x", None, extra="train")
+    with pytest.raises(ModuleNotFoundError):
+        verb.load("run")
+
+    def absent(name):
+        raise ModuleNotFoundError("No module named 'webdataset.writer'", name="webdataset.writer")
+
+    monkeypatch.setattr("mezzotint.cli.verbs.import_module", absent)
+    with pytest.raises(MissingExtra, match=r"webdataset is not installed; pip install 'mezzotint\[train\]'"):
+        verb.load("run")
