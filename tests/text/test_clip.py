@@ -43,7 +43,7 @@ def test_long_texts_take_linear_time(clip: ClipTokenizer, unit: str) -> None:
     text = unit * (100_000 // len(unit))
     start = time.process_time()
     clip.ids(text)
-    assert time.process_time() - start < 2  # quadratic work would take minutes
+    assert time.process_time() - start < 60  # quadratic work would take many minutes
 
 
 @pytest.mark.parametrize(

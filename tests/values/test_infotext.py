@@ -162,4 +162,4 @@ def test_only_what_has_a_counterpart_becomes_an_option(
 def test_hostile_texts_take_linear_time(unit: str, length: int) -> None:
     start = time.process_time()
     parse(unit * (length // len(unit)))
-    assert time.process_time() - start < 2  # quadratic work would take hours
+    assert time.process_time() - start < 60  # quadratic work would take hours
