@@ -1,10 +1,19 @@
 """Devices, threads and what happens when memory runs out."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from mezzotint.engine import placement
-from mezzotint.engine.placement import NotEnoughMemory, devices, place, usable_threads
+from mezzotint.engine.placement import (
+    WORK_OF_A_THREAD,
+    NotEnoughMemory,
+    Placement,
+    devices,
+    place,
+    usable_threads,
+)
 from mezzotint.values.errors import BadValue, UnknownName
 
 
@@ -52,6 +61,15 @@ def test_no_room_is_said_in_words():
 def test_other_faults_stay_what_they_are():
     with pytest.raises(RuntimeError, match="shapes"), place("cpu", 1).pinned(exact=True):
         raise RuntimeError("shapes do not fit")
+
+
+def test_small_work_gets_few_threads_unless_they_were_asked_for():
+    free = Placement(torch.device("cpu"), 8, "cpu")
+    assert [free.suited(work * WORK_OF_A_THREAD).threads for work in (0, 0.5, 1, 2.9, 8, 1e6)] == [
+        1, 1, 1, 2, 8, 8,
+    ]  # fmt: skip
+    assert replace(free, fixed=True).suited(0).threads == 8
+    assert place("cpu", 2).fixed and not place("cpu").fixed
 
 
 @pytest.mark.parametrize(("text", "cores"), [("150000 100000", 1), ("max 100000", None), ("nonsense", None)])

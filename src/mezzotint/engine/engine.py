@@ -56,22 +56,28 @@ class Engine:
         started = perf_counter()
         opened = self._models.get(use.model, numerics.precision)
         yield Prepared(recipe_count=len(recipes), steps=use.steps, model=opened.model.family.name)
+        guided = stages.guidance_scale(use) != 1
+        work = opened.work(recipes[0].width, recipes[0].height, len(recipes) * (2 if guided else 1))
+        placement = self.placement.suited(work)
         latent: torch.Tensor | None = None
-        for step, seconds in self._steps(opened, recipes, exact):
+        for step, seconds in self._steps(opened, recipes, placement):
             latent = step.x
             yield Stepped(step.index, use.steps, float(step.level.sigma.max()), seconds)
         assert latent is not None
-        with self.placement.pinned(exact):
+        with placement.pinned(exact):
             images = stages.finish(stages.decode(opened, latent, together=not exact))
         seconds = (perf_counter() - started) / len(recipes)
-        facts = self._facts(opened, seconds)
+        facts = _facts(opened, placement, seconds)
         for index, image, recipe in zip(places, images, recipes, strict=True):
             yield Drawn(index, Picture(image, recipe, facts))
 
-    def _steps(self, opened: Opened, recipes: Sequence[Recipe], exact: bool) -> Iterator[tuple[Step, float]]:
+    def _steps(
+        self, opened: Opened, recipes: Sequence[Recipe], placement: Placement
+    ) -> Iterator[tuple[Step, float]]:
         """The sampler's steps with the seconds each took. Threads and precision hold only while a step is made."""
-        use, device = recipes[0].passes[0], self.placement.device
-        with self.placement.pinned(exact):
+        use, device = recipes[0].passes[0], placement.device
+        exact = recipes[0].numerics.mode == "exact"
+        with placement.pinned(exact):
             guided = stages.guidance_scale(use) != 1
             begun = stages.begin(opened.model, recipes, device)
             prompts = [recipe.prompt for recipe in recipes]
@@ -79,22 +85,23 @@ class Engine:
             steps = stages.sample(stages.denoiser(opened, conditioning, use, len(recipes)), begun, use)
         while True:
             before = perf_counter()
-            with self.placement.pinned(exact):
+            with placement.pinned(exact):
                 step = next(steps, None)
             if step is None:
                 return
             yield step, perf_counter() - before
 
-    def _facts(self, opened: Opened, seconds: float) -> RunFacts:
-        return RunFacts(
-            program_version=__version__,
-            torch_version=str(torch.__version__),
-            device=str(self.placement.device),
-            threads=self.placement.threads,
-            kernels=self.placement.kernels,
-            model_digest=opened.model.digest,
-            seconds=seconds,
-        )
+
+def _facts(opened: Opened, placement: Placement, seconds: float) -> RunFacts:
+    return RunFacts(
+        program_version=__version__,
+        torch_version=str(torch.__version__),
+        device=str(placement.device),
+        threads=placement.threads,
+        kernels=placement.kernels,
+        model_digest=opened.model.digest,
+        seconds=seconds,
+    )
 
 
 def grouped(recipes: Sequence[Recipe], batch: int) -> list[tuple[int, ...]]:

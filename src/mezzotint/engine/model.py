@@ -27,6 +27,13 @@ class Opened:
     model: Model
     dtype: torch.dtype
 
+    def work(self, width: int, height: int, count: int) -> float:
+        """About how many multiply-adds one call of the denoiser makes for `count` latents of `width` x `height`
+        pixels, at most: as if all its weights worked at full resolution."""
+        factor = self.model.family.latent.factor
+        weights = sum(weight.numel() for weight in self.model.unet.parameters())
+        return float(weights) * (width // factor) * (height // factor) * count
+
 
 class Models:
     """The models that are open on one placement, at most `keep` of them; the least lately used one is closed."""

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -21,16 +21,28 @@ DTYPES: Mapping[str, torch.dtype] = MappingProxyType(
 )
 """The number formats of networks by the name that recipes use."""
 
+WORK_OF_A_THREAD = 4e9
+"""Multiply-adds of one network call that keep one more processor thread busy. Threads meet after every layer; where
+a layer is too short they wait longer than they compute, and many times longer beside other work (docs/log.md)."""
+
 _CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 @dataclass(frozen=True)
 class Placement:
-    """One device with its thread count. `kernels` names what computes, for the facts beside a picture."""
+    """One device with its thread count, which is `fixed` when somebody asked for it. `kernels` names what computes,
+    for the facts beside a picture."""
 
     device: torch.device
     threads: int
     kernels: str
+    fixed: bool = False
+
+    def suited(self, work: float) -> "Placement":
+        """The same with as many of its threads as network calls of `work` multiply-adds keep busy; all if `fixed`."""
+        if self.fixed:
+            return self
+        return replace(self, threads=max(1, min(self.threads, int(work / WORK_OF_A_THREAD))))
 
     @contextmanager
     def pinned(self, exact: bool) -> Generator[None]:
@@ -65,8 +77,8 @@ class NotEnoughMemory(MezzotintError):
 
 
 def place(device: str | None = None, threads: int | None = None) -> Placement:
-    """The placement for `device` ("cpu", "cuda", "cuda:1"; None = the fastest present) and `threads` (None = as
-    many as this process may use).
+    """The placement for `device` ("cpu", "cuda", "cuda:1"; None = the fastest present) and `threads` (None = at most
+    as many as this process may use, see `Placement.suited`).
 
     Raises UnknownName for a device that is not there and BadValue for a thread count outside 1..1024.
     """
@@ -78,7 +90,7 @@ def place(device: str | None = None, threads: int | None = None) -> Placement:
     if threads is not None and not 1 <= threads <= 1024:
         raise BadValue("threads", f"{threads} is out of range", "use 1 to 1024")
     chosen = torch.device(known)
-    return Placement(chosen, threads or usable_threads(), _kernel_names(chosen))
+    return Placement(chosen, threads or usable_threads(), _kernel_names(chosen), threads is not None)
 
 
 def devices() -> tuple[str, ...]:
