@@ -1,12 +1,15 @@
-"""The verbs of training and data: thin, so what is tested is which settings reach the code behind them."""
+"""The verbs of training, data and measuring: thin, so what is tested is which settings reach the code behind them."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from cli.commands import error_of, here
-from mezzotint.cli import data_build, train_autoencoder, train_denoiser, train_release, train_text
+from mezzotint.cli import data_build, evaluate, train_autoencoder, train_denoiser, train_release, train_text
 from mezzotint.cli.verbs import Verb
+from mezzotint.evaluate.evaluation import Progress, Scores
+from mezzotint.evaluate.measure import Row
 from mezzotint.train.data.build import Built, Drawn, Fetched
 from mezzotint.train.loop import Outcome
 from mezzotint.values.errors import MissingExtra
@@ -105,9 +108,48 @@ def test_a_build_tells_its_steps(capsys, monkeypatch):
     assert (quiet.out, quiet.err) == ("", "")
 
 
+@pytest.fixture
+def measured(monkeypatch):
+    """What the evaluation was asked for; it answers at once."""
+    asked = []
+
+    class Quick:
+        def __init__(self, settings, instruments):
+            asked.append((settings, instruments))
+
+        def steps(self):
+            yield Progress("colours", 0, 2)
+            yield Progress("colours", 2, 2)
+            yield Scores((Row("colour", 93.5, "%", 2, 100.0),), 1.5)
+
+    monkeypatch.setattr(evaluate, "open_instruments", lambda cache: cache)
+    monkeypatch.setattr(evaluate, "Evaluation", Quick)
+    return asked
+
+
+def test_evaluate_prints_its_table_and_keeps_it(capsys, tmp_path, measured):
+    path = tmp_path / "scores.json"
+    done = here(capsys, "evaluate", "--model", "toy", "--asked", "2", "--data", "d", "-o", str(path))
+    assert done.code == 0
+    assert "| colour | 93.5 % | 100.0 % | 2 |" in done.out
+    assert done.err == "colours: 2 pictures\n"
+    settings, cache = measured[0]
+    assert (settings.model, settings.asked, settings.concepts, cache) == ("toy", 2, 200, Path("d/packages"))
+    assert json.loads(path.read_text())["settings"]["asked"] == 2
+    assert here(capsys, "evaluate", "-q", "-o", str(tmp_path / "no" / "x.json")).code == 1
+
+
+def test_evaluate_draws_a_bar_on_a_terminal(capsys, monkeypatch, measured):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    done = here(capsys, "evaluate", "--cache", "c")
+    assert "colours" in done.err and "2/2" in done.err
+    assert measured[0][1] == Path("c")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["evaluate", "--asked", "0"], "asked: 0 questions"),
         (["train", "text"], "--out is missing"),
         (["train", "autoencoder", "--out", "x", "--precision", "fp8"], "unknown precision 'fp8'"),
         (["data", "build", "--sets", "noot"], "unknown picture set 'noot'; did you mean noto?"),

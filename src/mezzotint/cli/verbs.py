@@ -89,6 +89,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "train release": Verb(
             "train_release", "join three trained parts into one model", None, extra="train"
         ),
+        "evaluate": Verb("evaluate", "measure a model on held-out material", None, extra="train"),
     }
 )
 """Every verb; "data build" is the verb `build` of the group `data`."""

@@ -40,6 +40,8 @@ from mezzotint.evaluate.questions import (
 from mezzotint.families.registry import open_model
 from mezzotint.train.data.sprites import Selection, Sprites, load
 from mezzotint.train.lpips import Lpips, open_lpips
+from mezzotint.values.errors import BadValue
+from mezzotint.values.files import write_atomically
 from mezzotint.values.recipe import ModelUse
 
 
@@ -61,6 +63,14 @@ class Settings:
     fidelity: int = 1000
     seed: int = 20_000
 
+    def __post_init__(self) -> None:
+        if self.asked < 1 or self.fidelity < 2:
+            raise BadValue(
+                "asked",
+                f"{self.asked} questions and {self.fidelity} pictures measure nothing",
+                "ask for more",
+            )
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -79,13 +89,14 @@ class Scores:
     seconds: float
 
     def write(self, path: Path, settings: Settings) -> None:
-        """Write the table with its settings as JSON."""
+        """Write the table with its settings as JSON. Raises OutputFailed."""
         plain = {
             "settings": asdict(settings),
             "seconds": self.seconds,
             "rows": [asdict(r) for r in self.rows],
         }
-        path.write_text(json.dumps(plain, indent=1, default=str) + "\n")
+        text = json.dumps(plain, indent=1, default=str) + "\n"
+        write_atomically(path, lambda file: file.write(text.encode()))
 
     def markdown(self) -> str:
         """The table, for a card."""
