@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mezzotint.nets.conditioning import Conditioning, Inject, Output
-from mezzotint.nets.unet import UNet, UNetGeometry
+from mezzotint.nets.unet import UNet, UNetGeometry, Vector
 from mezzotint.values.errors import BadValue
 from nets.toys import UNET, error, inputs, unet
 
@@ -176,6 +176,12 @@ def test_compiles_once_for_all_values(backend: str) -> None:
         {"context": -1},
         {"norm_groups": 0},
         {"channels": (5, 10), "norm_groups": 5, "heads": (1, 1)},
+        {"depth": (1,)},
+        {"depth": (1, 0)},
+        {"cross_only": (True,)},
+        {"classes": -1},
+        {"added": Vector(pooled=0, numbers=0, waves=8)},
+        {"added": Vector(pooled=8, numbers=0, waves=0)},
     ],
 )
 def test_bad_geometry(change: dict[str, object]) -> None:
@@ -203,3 +209,34 @@ def test_bad_inputs() -> None:
     for image, text, inject in wrong:
         with pytest.raises(BadValue):
             net(image, t, text, inject)
+
+
+def test_what_is_added_to_the_time_must_be_there_and_fit() -> None:
+    x, t, cond = inputs()
+    vector = unet(replace(UNET, added=Vector(pooled=6, numbers=2, waves=8)))
+    classes = unet(replace(UNET, classes=5))
+    pooled, numbers = torch.ones(2, 6), torch.ones(2, 2)
+    assert vector(x, t, replace(cond, pooled=pooled, numbers=numbers)).sample.isfinite().all()
+    assert classes(x, t, replace(cond, numbers=torch.tensor([[4], [0]]))).sample.isfinite().all()
+    wrong = [
+        (vector, cond, "pooled"),
+        (vector, replace(cond, pooled=pooled), "numbers"),
+        (vector, replace(cond, pooled=pooled[:1], numbers=numbers), "pooled"),
+        (vector, replace(cond, pooled=pooled, numbers=numbers[:, :1]), "numbers"),
+        (classes, cond, "numbers"),
+        (classes, replace(cond, numbers=numbers), "numbers"),
+    ]
+    for net, given, says in wrong:
+        with pytest.raises(BadValue) as caught:
+            net(x, t, given)
+        assert caught.value.field == says
+
+
+@torch.no_grad()
+def test_a_vector_without_numbers_or_without_pooled_is_one_too() -> None:
+    x, t, cond = inputs()
+    alone = unet(replace(UNET, added=Vector(pooled=6, numbers=0, waves=8)))
+    assert alone(x, t, replace(cond, pooled=torch.ones(2, 6))).sample.isfinite().all()
+    counted = unet(replace(UNET, added=Vector(pooled=0, numbers=2, waves=8)))
+    low, high = (counted(x, t, replace(cond, numbers=torch.full((2, 2), n))).sample for n in (1.0, 9.0))
+    assert not torch.equal(low, high)

@@ -25,7 +25,7 @@ TRANSFORMER_EPS = 1e-6
 class LevelShape:
     """What the blocks of one level have in common. `heads` is 0 for a level without attention; `blocks` is
     the depth of its transformers; `context` D; `time` E; `linear` = projections are Linear, not 1x1
-    convolutions."""
+    convolutions; `cross_only` = no self-attention, both attentions look at the text."""
 
     channels: int
     heads: int
@@ -34,6 +34,7 @@ class LevelShape:
     time: int
     groups: int
     linear: bool
+    cross_only: bool = False
 
 
 class Attention(nn.Module):
@@ -68,12 +69,15 @@ class GegluFeedForward(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Self-attention, attention to the text, feed-forward; each behind its norm and around a residual."""
+    """Self-attention (or more attention to the text), attention to the text, feed-forward; each behind its
+    norm and around a residual."""
 
-    def __init__(self, channels: int, context: int, heads: int, site: str) -> None:
+    def __init__(self, shape: LevelShape, site: str) -> None:
         super().__init__()
+        channels, context, heads = shape.channels, shape.context, shape.heads
+        self.cross_only = shape.cross_only
         self.norm1 = nn.LayerNorm(channels)
-        self.attn1 = Attention(channels, channels, heads, f"{site}.attn1")
+        self.attn1 = Attention(channels, context if self.cross_only else channels, heads, f"{site}.attn1")
         self.norm2 = nn.LayerNorm(channels)
         self.attn2 = Attention(channels, context, heads, f"{site}.attn2")
         self.norm3 = nn.LayerNorm(channels)
@@ -82,7 +86,7 @@ class TransformerBlock(nn.Module):
     def forward(self, x: Tensor, text: Tensor) -> Tensor:
         """`x` B T C, `text` B S D -> B T C."""
         h = self.norm1(x)
-        x = x + self.attn1(h, h)
+        x = x + self.attn1(h, text if self.cross_only else h)
         x = x + self.attn2(self.norm2(x), text)
         return x + self.ff(self.norm3(x))
 
@@ -98,8 +102,7 @@ class SpatialTransformer(nn.Module):
         self.norm = nn.GroupNorm(shape.groups, channels, eps=TRANSFORMER_EPS)
         self.proj_in = make(channels, channels)
         self.blocks = nn.ModuleList(
-            TransformerBlock(channels, shape.context, shape.heads, f"{site}.blocks.{i}")
-            for i in range(shape.blocks)
+            TransformerBlock(shape, f"{site}.blocks.{i}") for i in range(shape.blocks)
         )
         self.proj_out = zeroed(make(channels, channels))
 

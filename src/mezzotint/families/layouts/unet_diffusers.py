@@ -29,4 +29,17 @@ TRANSFORMERS = (
     ("up_blocks.{i}.attentions.{j}", "up.{i}.attentions.{j}"),
 )
 
-LAYOUT = Layout((*OUTER, *spread(RESNETS, RESNET), *spread(TRANSFORMERS, TRANSFORMER)))
+CLASSES = (Rule("class_embedding.weight", "classes.weight"),)
+ADDED = (Rule("linear_1.*", "added_in.*"), Rule("linear_2.*", "added_out.*"))
+ADD_EMBEDDING, CLASS_EMBEDDING = "add_embedding.", "class_embedding."
+"""What the added embedding is called: in SDXL, and in unCLIP."""
+
+
+def layout(added: str = ADD_EMBEDDING) -> Layout:
+    """The table that writes the added embedding under the name `added`; both names are read."""
+    names = (added, *(name for name in (ADD_EMBEDDING, CLASS_EMBEDDING) if name != added))
+    vectors = tuple(rule.under(name, "") for name in names for rule in ADDED)
+    return Layout((*OUTER, *CLASSES, *vectors, *spread(RESNETS, RESNET), *spread(TRANSFORMERS, TRANSFORMER)))
+
+
+LAYOUT = layout()

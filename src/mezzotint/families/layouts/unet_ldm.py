@@ -1,7 +1,8 @@
-"""Names of the UNet in latent-diffusion files (below `model.diffusion_model.`).
+"""Names of the UNet in latent-diffusion and sgm files (below `model.diffusion_model.`).
 
 Blocks are numbered through from the first to the last there, so the rows depend on how many layers a level has and
-which levels attend; both can be read off the names. Reference: CompVis/latent-diffusion, openaimodel.py.
+which levels attend; both can be read off the names. Reference: CompVis/latent-diffusion, openaimodel.py;
+Stability-AI/generative-models, the same file.
 """
 
 import re
@@ -13,6 +14,9 @@ from mezzotint.weights.layout import Layout, Rule, spread
 OUTER = (
     Rule("time_embed.0.*", "time_in.*"),
     Rule("time_embed.2.*", "time_out.*"),
+    Rule("label_emb.0.0.*", "added_in.*"),
+    Rule("label_emb.0.2.*", "added_out.*"),
+    Rule("label_emb.weight", "classes.weight"),
     Rule("input_blocks.0.0.*", "conv_in.*"),
     Rule("out.0.*", "norm_out.*"),
     Rule("out.2.*", "conv_out.*"),
