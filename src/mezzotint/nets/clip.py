@@ -10,6 +10,7 @@ Shapes: B batch, T tokens, D width, P projected width (D without a projection).
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -63,6 +64,30 @@ class TextStates:
     pooled: Tensor
 
 
+class BlockShape(Protocol):
+    """What a block needs to know of a text encoder or a vision tower; `activation` is a name in ACTIVATIONS."""
+
+    @property
+    def width(self) -> int:
+        """D."""
+        ...
+
+    @property
+    def heads(self) -> int:
+        """Attention heads."""
+        ...
+
+    @property
+    def hidden(self) -> int:
+        """Width of the feed-forward."""
+        ...
+
+    @property
+    def activation(self) -> str:
+        """The activation of the feed-forward."""
+        ...
+
+
 class ClipAttention(nn.Module):
     """Multi-head self-attention with biases."""
 
@@ -74,8 +99,8 @@ class ClipAttention(nn.Module):
         self.v = nn.Linear(width, width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """`x` B T D, `mask` T T bool, True where a token may look -> B T D."""
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """`x` B T D, `mask` T T bool, True where a token may look (None: everywhere) -> B T D."""
         q, k, v = (split_heads(part(x), self.heads) for part in (self.q, self.k, self.v))
         return self.out(join_heads(attend(q, k, v, self.site, mask)))
 
@@ -83,7 +108,7 @@ class ClipAttention(nn.Module):
 class ClipBlock(nn.Module):
     """Self-attention and feed-forward, each behind its norm and around a residual."""
 
-    def __init__(self, geometry: ClipGeometry, site: str) -> None:
+    def __init__(self, geometry: BlockShape, site: str) -> None:
         super().__init__()
         g = geometry
         self.norm1 = nn.LayerNorm(g.width)
@@ -93,8 +118,8 @@ class ClipBlock(nn.Module):
         self.fc2 = nn.Linear(g.hidden, g.width)
         self.activation = ACTIVATIONS[g.activation]
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """`x` B T D, `mask` T T bool -> B T D."""
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """`x` B T D, `mask` T T bool or None -> B T D."""
         x = x + self.attention(self.norm1(x), mask)
         return x + self.fc2(self.activation(self.fc1(self.norm2(x))))
 

@@ -5,15 +5,19 @@ Published files put `text_model.` before every name; transformers 5 no longer do
 
 from mezzotint.weights.layout import Layout, Rule
 
-ROWS = (
-    Rule("embeddings.token_embedding.weight", "token.weight"),
-    Rule("embeddings.position_embedding.weight", "position"),
+BLOCK = (
     Rule("encoder.layers.{i}.layer_norm{n}.*", "blocks.{i}.norm{n}.*"),
     Rule("encoder.layers.{i}.self_attn.q_proj.*", "blocks.{i}.attention.q.*"),
     Rule("encoder.layers.{i}.self_attn.k_proj.*", "blocks.{i}.attention.k.*"),
     Rule("encoder.layers.{i}.self_attn.v_proj.*", "blocks.{i}.attention.v.*"),
     Rule("encoder.layers.{i}.self_attn.out_proj.*", "blocks.{i}.attention.out.*"),
     Rule("encoder.layers.{i}.mlp.fc{n}.*", "blocks.{i}.fc{n}.*"),
+)
+"""The blocks, which the vision tower has as well."""
+ROWS = (
+    Rule("embeddings.token_embedding.weight", "token.weight"),
+    Rule("embeddings.position_embedding.weight", "position"),
+    *BLOCK,
     Rule("final_layer_norm.*", "norm.*"),
 )
 PROJECTION = Rule("text_projection.weight", "projection.weight")

@@ -1,0 +1,50 @@
+"""Pictures as a CLIP vision tower wants to see them: the middle square at its size, in its colour statistics.
+
+Takes Pillow images of any size and mode. Gives normalised tensors. Knows no network and no files. The arithmetic is
+that of CLIP's own preprocessing (openai/CLIP clip/clip.py, _transform), in the rounding of transformers'
+CLIPImageProcessor, from which it differs by float32 rounding alone.
+
+Shapes: B pictures, S side in pixels.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from mezzotint.values.errors import BadValue
+
+MEAN = (0.48145466, 0.4578275, 0.40821073)
+STD = (0.26862954, 0.26130258, 0.27577711)
+"""Red, green and blue over CLIP's training pictures, in 0..1."""
+
+
+def middle_square(picture: Image.Image, side: int) -> Image.Image:
+    """The picture in RGB, its shorter edge resized to `side` (bicubic), its middle `side` x `side` pixels cropped.
+
+    Transparency is dropped without blending, as the reference does. Raises BadValue for an empty picture.
+    """
+    width, height = picture.size
+    if not width or not height or side < 1:
+        raise BadValue(
+            "picture", f"{width} x {height} pixels for a side of {side}", "give a picture with pixels"
+        )
+    short = min(width, height)
+    size = (int(side * width / short), int(side * height / short))
+    resized = picture.convert("RGB").resize(size, Image.Resampling.BICUBIC)
+    left, top = (size[0] - side) // 2, (size[1] - side) // 2
+    return resized.crop((left, top, left + side, top + side))
+
+
+def clip_pixels(pictures: Sequence[Image.Image], side: int) -> Tensor:
+    """B pictures -> B 3 S S float32 with CLIP's mean and standard deviation taken out.
+
+    Raises BadValue for no picture at all and for an empty one.
+    """
+    if not pictures:
+        raise BadValue("pictures", "none given", "give at least one picture")
+    squares = b"".join(middle_square(picture, side).tobytes() for picture in pictures)
+    levels = torch.frombuffer(bytearray(squares), dtype=torch.uint8).view(len(pictures), side, side, 3)
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
+    return ((levels.permute(0, 3, 1, 2) / 255 - mean) / std).contiguous()

@@ -1,0 +1,52 @@
+"""The complete tables of the networks that look at pictures: every key is taken or left out on purpose, and fits."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from families.published import tensors
+from mezzotint.families.assemble import check_fit
+from mezzotint.families.layouts import vision_hf, vision_open
+from mezzotint.nets.vision import VIT_BIG_G_14, VIT_H_14, VIT_L_14, ClipVision
+from mezzotint.values.errors import WeightsMismatch
+from mezzotint.weights.files import InMemory
+from mezzotint.weights.layout import Layout
+
+UNCLIP = vision_open.LAYOUT.under(vision_open.UNCLIP, "")
+
+Case = tuple[str, str, Layout, Callable[[], nn.Module], int, int]
+"""Kind, prefix of the part in it, its table, our network, keys taken and keys left out."""
+
+CASES: dict[str, Case] = {
+    "vision l": ("diffusers_image_encoder_clip_vision_l", "", vision_hf.LAYOUT, lambda: ClipVision(VIT_L_14), 392, 1),
+    "vision h": ("diffusers_image_encoder_clip_vision_h", "", vision_hf.LAYOUT, lambda: ClipVision(VIT_H_14), 520, 1),
+    "vision g": (
+        "diffusers_image_encoder_clip_vision_g", "", vision_hf.LAYOUT, lambda: ClipVision(VIT_BIG_G_14), 776, 1,
+    ),
+    "openai l": ("original_openai_clip_vit_l14", "", vision_open.LAYOUT, lambda: ClipVision(VIT_L_14), 296, 150),
+    "unclip h": ("ldm_sd21-unclip-h", "embedder.", UNCLIP, lambda: ClipVision(VIT_H_14), 392, 6),
+    "unclip l": ("ldm_sd21-unclip-l", "embedder.", UNCLIP, lambda: ClipVision(VIT_L_14), 296, 150),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_every_key_is_taken_or_left_out_and_every_weight_is_filled(case: str) -> None:
+    kind, prefix, layout, make, taken, dropped = CASES[case]
+    path = Path(kind)
+    published = {n: t for n, t in tensors(kind, optional=True).items() if n.startswith(prefix)}
+    matched = layout.match(published)
+    assert matched.unknown == ()
+    assert (len(matched.taken), len(matched.dropped)) == (taken, dropped)
+    shapes = {n: tuple(t.shape) for n, t in layout.load(InMemory(path, published)).items()}
+    with torch.device("meta"):
+        network = make()
+    wanted = network.state_dict()
+    check_fit(wanted, shapes, path)
+    back = layout.export(InMemory(path, wanted))
+    assert {n: t.shape for n, t in back.items()} == {n: published[n].shape for n in matched.taken}
+    shapes.popitem()
+    with pytest.raises(WeightsMismatch, match="1 missing"):
+        check_fit(wanted, shapes, path)
