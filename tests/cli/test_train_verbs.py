@@ -108,6 +108,11 @@ def test_a_build_tells_its_steps(capsys, monkeypatch):
     assert (quiet.out, quiet.err) == ("", "")
 
 
+def test_the_denoiser_has_no_flags_for_parts_it_does_not_take(capsys):
+    help_text = here(capsys, "train", "denoiser", "--help").out
+    assert "--channels" in help_text and "--pooled" not in help_text
+
+
 @pytest.fixture
 def measured(monkeypatch):
     """What the evaluation was asked for; it answers at once."""

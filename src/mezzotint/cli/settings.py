@@ -21,13 +21,13 @@ def flags_of(
     """One flag for each leaf of the dataclass `kind` but those in `without`, which the command sets itself.
 
     The docstring of a dataclass is the note of its group. `assumed` are defaults where the dataclass has none, or
-    better ones; a leaf without either must be given.
+    better ones; a leaf without either must be given. A nested dataclass that is None by default has no flags.
     """
     found: list[Flag] = []
     hints = get_type_hints(kind)
     for field in fields(kind):
         inner = _plain(hints[field.name])
-        if field.name in without:
+        if field.name in without or _absent(field, inner):
             continue
         if is_dataclass(inner) and isinstance(inner, type):
             found += flags_of(inner, field.name, assumed, without)
@@ -46,11 +46,18 @@ def made(kind: type[Settings], given: Mapping[str, Any], own: Mapping[str, Any] 
         inner = _plain(hints[field.name])
         if field.name in own:
             values[field.name] = own[field.name]
+        elif _absent(field, inner):
+            continue
         elif is_dataclass(inner) and isinstance(inner, type):
             values[field.name] = made(inner, given, own)
         elif field.name in given:
             values[field.name] = given[field.name]
     return kind(**values)
+
+
+def _absent(field: "Field[Any]", inner: Any) -> bool:
+    """A part that is left out unless code adds it: flat names could not say whether it is wanted."""
+    return is_dataclass(inner) and field.default is None
 
 
 def _flag(field: "Field[Any]", kind: Any, group: str, assumed: Mapping[str, Any]) -> Flag:
