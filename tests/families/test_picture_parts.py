@@ -9,13 +9,23 @@ from torch import nn
 
 from families.published import tensors
 from mezzotint.families.assemble import check_fit
-from mezzotint.families.layouts import vision_hf, vision_open
+from mezzotint.families.layouts import tiny_numbered, vision_hf, vision_open
+from mezzotint.nets.tiny import TinyAutoencoder, TinyGeometry
 from mezzotint.nets.vision import VIT_BIG_G_14, VIT_H_14, VIT_L_14, ClipVision
 from mezzotint.values.errors import WeightsMismatch
 from mezzotint.weights.files import InMemory
 from mezzotint.weights.layout import Layout
 
+TAESD, TAESD3 = TinyGeometry(), TinyGeometry(latent=16)
 UNCLIP = vision_open.LAYOUT.under(vision_open.UNCLIP, "")
+
+
+def half(geometry: TinyGeometry, without: str) -> nn.Module:
+    """The tiny autoencoder without its encoder or its decoder."""
+    network = TinyAutoencoder(geometry)
+    setattr(network, without, nn.Identity())
+    return network
+
 
 Case = tuple[str, str, Layout, Callable[[], nn.Module], int, int]
 """Kind, prefix of the part in it, its table, our network, keys taken and keys left out."""
@@ -29,6 +39,12 @@ CASES: dict[str, Case] = {
     "openai l": ("original_openai_clip_vit_l14", "", vision_open.LAYOUT, lambda: ClipVision(VIT_L_14), 296, 150),
     "unclip h": ("ldm_sd21-unclip-h", "embedder.", UNCLIP, lambda: ClipVision(VIT_H_14), 392, 6),
     "unclip l": ("ldm_sd21-unclip-l", "embedder.", UNCLIP, lambda: ClipVision(VIT_L_14), 296, 150),
+    "taesd": ("diffusers_vae_taesd", "", tiny_numbered.DIFFUSERS, lambda: TinyAutoencoder(TAESD), 134, 0),
+    "taesd3": ("diffusers_vae_taesd3", "", tiny_numbered.DIFFUSERS, lambda: TinyAutoencoder(TAESD3), 134, 0),
+    "taesd encoder": ("original_taesd_encoder", "", tiny_numbered.ENCODER, lambda: half(TAESD, "decoder"), 67, 0),
+    "taesd decoder": ("original_taesd_decoder", "", tiny_numbered.DECODER, lambda: half(TAESD, "encoder"), 67, 0),
+    "taesd3 encoder": ("original_taesd3_encoder", "", tiny_numbered.ENCODER, lambda: half(TAESD3, "decoder"), 67, 0),
+    "taesd3 decoder": ("original_taesd3_decoder", "", tiny_numbered.DECODER, lambda: half(TAESD3, "encoder"), 67, 0),
 }  # fmt: skip
 
 
