@@ -67,7 +67,22 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             "show what a picture or a model holds",
             (word("file", Path, "picture, model file or model folder"),),
         ),
-        "models": Verb("models", "list the kinds of models and their defaults", ()),
+        "models": Verb(
+            "models",
+            "list the kinds of models, and the models in your folders",
+            (word("folder", Path, "folder to list instead of the usual ones", required=False),),
+        ),
+        "download": Verb(
+            "download",
+            "fetch a model from the Hugging Face hub",
+            (
+                word("name", str, "OWNER/NAME on the hub"),
+                Flag("file", str, "one file of it (the whole diffusers folder)"),
+                Flag("variant", str, "stored form of a folder's weights, as fp16 (the plain ones)"),
+                Flag("revision", str, "branch, tag or commit (main)"),
+                Flag("into", Path, "folder to put OWNER/NAME into (the first model folder)"),
+            ),
+        ),
         "doctor": Verb("doctor", "show versions, devices and what would be used", ()),
         "export": Verb(
             "export",

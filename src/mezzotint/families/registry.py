@@ -4,6 +4,7 @@ Takes a `ModelUse`. Gives a `Located` quickly (headers only), and from it an ope
 built-in models are rows of a table; files and folders are recognised by what is in them. Knows no device.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from mezzotint.families.family import Family, Model
 from mezzotint.families.resolve import Resolved, resolve
 from mezzotint.families.sd1 import SD1
 from mezzotint.families.sd2 import SD2
+from mezzotint.families.shelf import folders, on_shelf
 from mezzotint.values.errors import ModelNotFound, nearest
 from mezzotint.values.recipe import ModelUse
 
@@ -87,7 +89,10 @@ def _existing(base: str) -> Path:
         path.stat()
     except (OSError, ValueError, RuntimeError):
         # No such file, a name that is too long or holds a NUL, a home folder of nobody.
-        raise ModelNotFound(base, _advice(base)) from None
+        found = on_shelf(base, folders())
+        if found is None:
+            raise ModelNotFound(base, _advice(base)) from None
+        return found
     return path
 
 
@@ -97,6 +102,8 @@ def _advice(base: str) -> str:
         return f"{base} is a family; give the path of one of its models, or a built-in one: {built_in}"
     near = nearest(base, tuple(OPENERS))
     meant = f"did you mean {near}? " if near else ""
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", base):
+        meant += f"if it is on the Hugging Face hub, `mezzotint download {base}` fetches it; "
     return (
         f"{meant}give the path of a .safetensors file or a diffusers folder, or a built-in model: {built_in}"
     )

@@ -1,0 +1,1 @@
+"""Keeps models: what is in the model folders, and how more get there."""
