@@ -73,6 +73,15 @@ class Matched:
     unknown: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Placed:
+    """One of their weights, and which of ours it is made of."""
+
+    theirs: str
+    ours: tuple[str, ...]
+    op: Op
+
+
 _TOKEN = re.compile(r"\{(\w+)\}|\*\*|\*")
 
 
@@ -116,6 +125,13 @@ class _Index:
                     fits.append((number, found.groupdict()))
                     break
         return min(fits, key=lambda fit: fit[0], default=None)
+
+    def find_all(self, name: str) -> list[tuple[int, dict[str, str]]]:
+        """All fitting patterns, the first one first."""
+        parts = name.split(".")
+        starts = ["", *(".".join(parts[:n]) + "." for n in range(1, len(parts))), name]
+        near = sorted((n, p) for start in starts for n, p in self._by_start.get(start, ()))
+        return [(n, found.groupdict()) for n, pattern in near if (found := pattern.fullmatch(name))]
 
 
 @dataclass(frozen=True)
@@ -163,6 +179,17 @@ class Layout:
         """What their file calls our `name`; the name itself when no row knows it."""
         found = self._backward.find(name)
         return _filled(self._targets[found[0]][0].theirs, found[1]) if found else name
+
+    def spellings(self, name: str) -> list[Placed]:
+        """Everything that files of this layout may call our `name`, the written spelling first."""
+        return [
+            Placed(
+                _filled(self._targets[number][0].theirs, values),
+                tuple(_filled(ours, values) for ours in self._targets[number][0].targets),
+                self._targets[number][0].op,
+            )
+            for number, values in self._backward.find_all(name)
+        ]
 
     def load(self, source: TensorSource) -> dict[str, Tensor]:
         """All tensors of `source` under our names, in their stored types.

@@ -1,0 +1,1 @@
+"""What changes a model without editing it: LoRA and its kin, textual inversions."""

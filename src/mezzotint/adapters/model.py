@@ -1,0 +1,74 @@
+"""The adapters of one opened model: the files that are wanted, and no others, are merged into it.
+
+Takes an opened model, what it was opened from, and a list of files with strengths. Gives nothing: the model's weights
+are then changed in place, by the empty list back to the first bytes. Knows no recipe and no prompt.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from torch import Tensor
+
+from mezzotint.adapters.lora import Adapter, open_adapter
+from mezzotint.adapters.merged import Merged
+from mezzotint.adapters.names import Names, spellings
+from mezzotint.families.assemble import weights_of
+from mezzotint.families.family import Model
+from mezzotint.families.registry import Located, open_model
+from mezzotint.values.errors import ModelNotFound
+
+Stamp = tuple[int, int, int]
+"""Inode, size and time of change of a file."""
+
+
+class ModelAdapters:
+    """What is merged into one model. One for each opened model; the model is nobody else's to change."""
+
+    def __init__(self, model: Model, original: Callable[[str], Tensor]) -> None:
+        self._live = weights(model)
+        self._names = Names(spellings(model.family), self._live)
+        self._shapes = {name: tuple(tensor.shape) for name, tensor in self._live.items()}
+        self._merged = Merged(self._live, original)
+        self._opened: dict[tuple[Path, Stamp], Adapter] = {}
+
+    def use(self, wanted: Sequence[tuple[Path, float]]) -> None:
+        """Merge these files at these strengths in this order, and take out all others; () takes out all.
+
+        Raises ModelNotFound, PickleRefused, BadModelFile and WeightsMismatch; the model is then as it was before.
+        """
+        keys = [(path, _stamp(path)) for path, _ in wanted]
+        opened = {key: self._opened.get(key) or self._open(key[0]) for key in keys}
+        self._merged.set([(opened[key], weight) for key, (_, weight) in zip(keys, wanted, strict=True)])
+        self._opened = opened
+
+    def _open(self, path: Path) -> Adapter:
+        return open_adapter(path, self._names, self._shapes)
+
+
+def weights(model: Model) -> dict[str, Tensor]:
+    """The tensors that `model` computes with, by our names."""
+    return weights_of((model.unet, model.autoencoder, model.text))
+
+
+def original_of(located: Located) -> Callable[[str], Tensor]:
+    """Reads the weights of what was `located` as they are without adapters; the first call opens them.
+
+    Those of a file are views of it, so nothing is kept twice. The file that is read is the one that `find` opened.
+    """
+
+    @cache
+    def stored() -> Mapping[str, Tensor]:
+        if located.resolved is None:
+            return weights(open_model(located))
+        return located.resolved.table.load(located.resolved.checkpoint.source)
+
+    return lambda name: stored()[name]
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        seen = path.stat()
+    except (OSError, ValueError):
+        raise ModelNotFound(str(path), "check the path of the adapter: there is no such file") from None
+    return seen.st_ino, seen.st_size, seen.st_mtime_ns
