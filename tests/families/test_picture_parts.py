@@ -9,7 +9,8 @@ from torch import nn
 
 from families.published import tensors
 from mezzotint.families.assemble import check_fit
-from mezzotint.families.layouts import tiny_numbered, vision_hf, vision_open
+from mezzotint.families.layouts import depth_timm, tiny_numbered, vision_hf, vision_open
+from mezzotint.nets.depth import DepthGeometry, DepthNet
 from mezzotint.nets.tiny import TinyAutoencoder, TinyGeometry
 from mezzotint.nets.vision import VIT_BIG_G_14, VIT_H_14, VIT_L_14, ClipVision
 from mezzotint.values.errors import WeightsMismatch
@@ -45,6 +46,7 @@ CASES: dict[str, Case] = {
     "taesd decoder": ("original_taesd_decoder", "", tiny_numbered.DECODER, lambda: half(TAESD, "encoder"), 67, 0),
     "taesd3 encoder": ("original_taesd3_encoder", "", tiny_numbered.ENCODER, lambda: half(TAESD3, "decoder"), 67, 0),
     "taesd3 decoder": ("original_taesd3_decoder", "", tiny_numbered.DECODER, lambda: half(TAESD3, "encoder"), 67, 0),
+    "depth": ("ldm_sd2-depth", "depth_model.", depth_timm.LAYOUT, lambda: DepthNet(DepthGeometry()), 366, 2),
 }  # fmt: skip
 
 

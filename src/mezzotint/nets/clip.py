@@ -108,12 +108,12 @@ class ClipAttention(nn.Module):
 class ClipBlock(nn.Module):
     """Self-attention and feed-forward, each behind its norm and around a residual."""
 
-    def __init__(self, geometry: BlockShape, site: str) -> None:
+    def __init__(self, geometry: BlockShape, site: str, eps: float = 1e-5) -> None:
         super().__init__()
         g = geometry
-        self.norm1 = nn.LayerNorm(g.width)
+        self.norm1 = nn.LayerNorm(g.width, eps=eps)
         self.attention = ClipAttention(g.width, g.heads, f"{site}.attention")
-        self.norm2 = nn.LayerNorm(g.width)
+        self.norm2 = nn.LayerNorm(g.width, eps=eps)
         self.fc1 = nn.Linear(g.width, g.hidden)
         self.fc2 = nn.Linear(g.hidden, g.width)
         self.activation = ACTIVATIONS[g.activation]
