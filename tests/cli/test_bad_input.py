@@ -186,7 +186,7 @@ def test_stopping_in_the_middle_is_one_line_and_leaves_nothing(place, number):
     run.send_signal(number)
     out, err = run.communicate(timeout=60)
     lines = [line for line in err.splitlines() if not line.startswith("picture")]
-    assert lines == ["error: stopped, nothing half-written is left; run the same command to start again"]
+    assert lines == ["error: stopped, nothing half-written is left; the same command starts again"]
     assert out == ""
     assert run.returncode == 130
     assert files(place) == []

@@ -42,7 +42,7 @@ EXAMPLES = [
     (OutputFailed("a.png", "No space left"),
      "a.png: could not be written: No space left; check the folder and the free space"),
     (MissingExtra("train", "webdataset"), "webdataset is not installed; pip install 'mezzotint[train]'"),
-    (Stopped(), "stopped; run the same command to start again"),
+    (Stopped(), "stopped; the same command starts again"),
     (DataProblem("no shards", hint="run data build"), "no shards; run data build"),
 ]  # fmt: skip
 

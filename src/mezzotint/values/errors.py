@@ -222,7 +222,7 @@ class Stopped(MezzotintError):
     exit_code = 130
 
     def __init__(
-        self, message: str = "stopped", *, hint: str = "run the same command to start again"
+        self, message: str = "stopped", *, hint: str = "the same command starts again"
     ) -> None:
         super().__init__(message, hint=hint)
 
