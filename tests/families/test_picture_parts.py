@@ -9,15 +9,17 @@ from torch import nn
 
 from families.published import tensors
 from mezzotint.families.assemble import check_fit
-from mezzotint.families.layouts import depth_timm, tiny_numbered, vision_hf, vision_open
+from mezzotint.families.layouts import checker_hf, depth_timm, tiny_numbered, vision_hf, vision_open
 from mezzotint.nets.depth import DepthGeometry, DepthNet
 from mezzotint.nets.tiny import TinyAutoencoder, TinyGeometry
 from mezzotint.nets.vision import VIT_BIG_G_14, VIT_H_14, VIT_L_14, ClipVision
+from mezzotint.safety.checker import CheckerGeometry, SafetyChecker
 from mezzotint.values.errors import WeightsMismatch
 from mezzotint.weights.files import InMemory
 from mezzotint.weights.layout import Layout
 
 TAESD, TAESD3 = TinyGeometry(), TinyGeometry(latent=16)
+CHECKER = checker_hf.LAYOUT.under(checker_hf.PREFIX, "")
 UNCLIP = vision_open.LAYOUT.under(vision_open.UNCLIP, "")
 
 
@@ -47,6 +49,7 @@ CASES: dict[str, Case] = {
     "taesd3 encoder": ("original_taesd3_encoder", "", tiny_numbered.ENCODER, lambda: half(TAESD3, "decoder"), 67, 0),
     "taesd3 decoder": ("original_taesd3_decoder", "", tiny_numbered.DECODER, lambda: half(TAESD3, "encoder"), 67, 0),
     "depth": ("ldm_sd2-depth", "depth_model.", depth_timm.LAYOUT, lambda: DepthNet(DepthGeometry()), 366, 2),
+    "checker": ("diffusers_sd15", "safety_checker/", CHECKER, lambda: SafetyChecker(CheckerGeometry()), 396, 1),
 }  # fmt: skip
 
 
