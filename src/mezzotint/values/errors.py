@@ -221,9 +221,7 @@ class Stopped(MezzotintError):
     code = "stopped"
     exit_code = 130
 
-    def __init__(
-        self, message: str = "stopped", *, hint: str = "the same command starts again"
-    ) -> None:
+    def __init__(self, message: str = "stopped", *, hint: str = "the same command starts again") -> None:
         super().__init__(message, hint=hint)
 
 
