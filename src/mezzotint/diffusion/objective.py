@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
-from mezzotint.diffusion.path import Diffused, Level
+from mezzotint.diffusion.path import Level, Path, noised
 from mezzotint.diffusion.prediction import Prediction
 
 Network = Callable[[Tensor, Tensor], Tensor]
@@ -23,7 +23,7 @@ def weight(level: Level, prediction: Prediction, min_snr: float) -> Tensor:
     the slope of `prediction.clean`: that gives min(snr, gamma) / snr for noise, min(snr, gamma) / (snr + 1)
     for velocity.
     """
-    snr = level.sigma**-2
+    snr = level.alpha**2 * level.sigma**-2
     slope = prediction.clean(torch.ones_like(snr), torch.zeros_like(snr), level)
     return snr.clamp(max=min_snr) * slope**2
 
@@ -32,7 +32,7 @@ def loss(
     network: Network,
     clean: Tensor,
     prediction: Prediction,
-    path: Diffused,
+    path: Path,
     generator: Generator,
     min_snr: float | None = None,
 ) -> Tensor:
@@ -45,8 +45,8 @@ def loss(
     t = torch.randint(path.times, clean.shape[:1], generator=generator, device=where)
     noise = torch.randn(clean.shape, generator=generator, device=where).to(clean)
     level = path.training(t)
-    x = clean + level.sigma.to(clean) * noise
-    output = network(prediction.scale_in(x, level), t.to(clean))
+    x = noised(clean, noise, level)
+    output = network(prediction.scale_in(x, level), level.t.reshape(-1).to(clean))
     error = (output.to(clean) - prediction.target(clean, noise, level)) ** 2
     if min_snr is not None:
         error = error * weight(level, prediction, min_snr).to(error)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from mezzotint.diffusion.path import Diffused, Level
+from mezzotint.diffusion.path import Level, Path
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class Plan:
     settings of Stable Diffusion stop at sigma(t = 0) = 0.029 instead and leave that noise in the latent.
     """
 
-    path: Diffused
+    path: Path
     levels: tuple[Level, ...]
 
     def __len__(self) -> int:
@@ -46,11 +46,11 @@ class Plan:
         return Plan(self.path, self.levels[start : end + 1])
 
 
-Spacing = Callable[[Diffused, int], Tensor]
+Spacing = Callable[[Path, int], Tensor]
 """`(path, steps N) -> N falling sigmas` in float64; the final 0 is the plan's."""
 
 
-def leading(path: Diffused, steps: int) -> Tensor:
+def leading(path: Path, steps: int) -> Tensor:
     """Every (T // N)-th time from 1 up: DDIM (Song et al. 2021) with Stable Diffusion's `steps_offset` of 1.
 
     The offset gives way when all T times are used.
@@ -59,17 +59,17 @@ def leading(path: Diffused, steps: int) -> Tensor:
     return path.sigma_at(times + (1 if steps < path.times else 0))
 
 
-def trailing(path: Diffused, steps: int) -> Tensor:
+def trailing(path: Path, steps: int) -> Tensor:
     """Every (T / N)-th time from the last down, rounded (Lin et al. 2023, table 2)."""
     return path.sigma_at((path.times - torch.arange(steps) * (path.times / steps)).round() - 1)
 
 
-def linspace(path: Diffused, steps: int) -> Tensor:
-    """N even times from the last to the first, fractions kept (k-diffusion, `get_sigmas`)."""
-    return path.sigma_at(torch.linspace(path.times - 1, 0, steps, dtype=torch.float64))
+def linspace(path: Path, steps: int) -> Tensor:
+    """N even times from the last to the first, as the reference of the path has them (`Path.even`)."""
+    return path.even(steps)
 
 
-def karras(path: Diffused, steps: int) -> Tensor:
+def karras(path: Path, steps: int) -> Tensor:
     """From the largest trained sigma to the smallest, even in sigma^(1/7) (Karras et al. 2022, eq. 5)."""
     ends = path.sigmas ** (1 / 7)
     return torch.lerp(ends[-1], ends[0], torch.linspace(0, 1, steps, dtype=torch.float64)) ** 7
@@ -80,7 +80,7 @@ SPACINGS: Mapping[str, Spacing] = MappingProxyType(
 )
 
 
-def make_plan(path: Diffused, spacing: str, steps: int) -> Plan:
+def make_plan(path: Path, spacing: str, steps: int) -> Plan:
     """A plan of `steps` steps; KeyError for a spacing not in SPACINGS, ValueError unless 1 <= steps <= T."""
     if not 1 <= steps <= path.times:
         raise ValueError(f"steps must lie in 1..{path.times}, not {steps}")

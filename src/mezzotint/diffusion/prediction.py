@@ -15,11 +15,11 @@ from mezzotint.diffusion.path import Level
 
 @dataclass(frozen=True)
 class Prediction:
-    """Three functions of latents in the frame alpha = 1.
+    """Three functions of latents: noise and velocity in the frame alpha = 1, flow where alpha = 1 - sigma.
 
-    `scale_in(x, level)` is the network input, of unit variance; `clean(output, x, level)` the clean latent
-    that an output implies, affine in the output (the loss weight uses it); `target(clean, noise, level)` the
-    output that the network should have given.
+    `scale_in(x, level)` is the network input, of the variance it had in training; `clean(output, x, level)` the
+    clean latent that an output implies, affine in the output (the loss weight uses it); `target(clean, noise,
+    level)` the output that the network should have given.
     """
 
     name: str
@@ -38,7 +38,7 @@ def _scale_in(x: Tensor, level: Level) -> Tensor:
     return x * _parts(level, x)[0]
 
 
-def _clean_from_noise(output: Tensor, x: Tensor, level: Level) -> Tensor:
+def _clean_from_slope(output: Tensor, x: Tensor, level: Level) -> Tensor:
     return x - level.sigma.to(x) * output
 
 
@@ -56,10 +56,22 @@ def _velocity_target(clean: Tensor, noise: Tensor, level: Level) -> Tensor:
     return a * noise - s * clean
 
 
-NOISE = Prediction("noise", _scale_in, _clean_from_noise, _noise_target)
+def _as_it_is(x: Tensor, level: Level) -> Tensor:
+    return x
+
+
+def _flow_target(clean: Tensor, noise: Tensor, level: Level) -> Tensor:
+    return noise - clean
+
+
+NOISE = Prediction("noise", _scale_in, _clean_from_slope, _noise_target)
 """epsilon of Ho et al. 2020: the noise itself."""
 
 VELOCITY = Prediction("velocity", _scale_in, _clean_from_velocity, _velocity_target)
 """v of Salimans & Ho 2022: sqrt(abar) * noise - sqrt(1 - abar) * clean."""
 
+FLOW = Prediction("flow", _as_it_is, _clean_from_slope, _flow_target)
+"""The slope dx / dsigma of the rectified path, noise - clean (Esser et al. 2024, section 2); x - sigma v is clean."""
+
 PREDICTIONS: Mapping[str, Prediction] = MappingProxyType({p.name: p for p in (NOISE, VELOCITY)})
+"""Those of a diffused path, which a file's names cannot tell apart; what walks a rectified path predicts FLOW."""

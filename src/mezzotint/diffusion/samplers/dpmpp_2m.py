@@ -15,16 +15,19 @@ from mezzotint.diffusion.samplers.step import Step, toward
 
 
 def dpmpp_2m(denoise: Denoiser, x: Tensor, plan: Plan, noise: Noise, eta: float) -> Iterator[Step]:
-    """One call a step; second order, but first order in the first step and in a step to sigma = 0."""
+    """One call a step; second order, but first order in the first step and in a step to sigma = 0.
+
+    A step from alpha = 0 is infinitely long in log(alpha / sigma), so the one after it is of first order too.
+    """
     last: tuple[Tensor, Tensor] | None = None
     for index, here, there in plan.steps():
         clean = denoise(x, here)
-        length = (here.sigma / there.sigma).log()
+        length = (here.sigma * there.alpha / (here.alpha * there.sigma)).log()
         aim = clean
         if last is not None:
             before, length_before = last
             ahead = torch.where(there.sigma > 0, length / length_before / 2, 0.0)
             aim = clean + ahead.to(x) * (clean - before)
-        x = toward(aim, x, here.sigma, there.sigma)
+        x = toward(aim, x, here, there)
         last = clean, length
         yield Step(index, there, x, clean)

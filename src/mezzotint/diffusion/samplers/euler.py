@@ -17,5 +17,5 @@ def euler(denoise: Denoiser, x: Tensor, plan: Plan, noise: Noise, eta: float) ->
     """One call a step; first order."""
     for index, here, there in plan.steps():
         clean = denoise(x, here)
-        x = toward(clean, x, here.sigma, there.sigma)
+        x = toward(clean, x, here, there)
         yield Step(index, there, x, clean)

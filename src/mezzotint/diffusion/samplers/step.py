@@ -33,10 +33,10 @@ Sampler = Callable[[Denoiser, Tensor, Plan, Noise, float], Iterator[Step]]
 """`(denoise, x B C H W, plan, noise, eta) -> steps`; eta, 0 .. 1, is how much of the noise is drawn anew."""
 
 
-def toward(clean: Tensor, x: Tensor, start: Tensor, end: Tensor) -> Tensor:
-    """Moves x on the straight line to `clean` until the noise `start` has shrunk to `end`.
+def toward(clean: Tensor, x: Tensor, start: Level, end: Level) -> Tensor:
+    """Moves x from level `start` to `end`, keeping its noise and what the network takes for the clean latent.
 
     This is the exact solution of the sampling equation for a `clean` that does not change on the way (DDIM,
-    Song et al. 2021). At end = 0 it is `clean` itself.
+    Song et al. 2021). At end.sigma = 0 it is `clean` itself.
     """
-    return clean + (end / start).to(x) * (x - clean)
+    return end.alpha.to(x) * clean + (end.sigma / start.sigma).to(x) * (x - start.alpha.to(x) * clean)
