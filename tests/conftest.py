@@ -7,11 +7,13 @@ cannot be taken off again. A test that needs another machine fails; loopback and
 import os
 import random
 import sys
+import tempfile
 
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="mezzotint-tests-")
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1", "", "0.0.0.0", "::"})
 

@@ -272,7 +272,9 @@ def test_files_are_opened_as_any_other(tmp_path: Path) -> None:
     assert torch.equal(change(adapter, OURS, weight()), UP.half().float() @ DOWN.half().float())
     with pytest.raises(ModelNotFound):
         open_adapter(tmp_path / "none.safetensors", *names_of(model()))
-    file.write_bytes(b"\x80\x02}q.")
+    torch.save(DIALECTS["kohya"], file)
+    assert torch.equal(change(open_adapter(file, *names_of(model())), OURS, weight()), UP @ DOWN)
+    torch.save({"a": open_adapter}, file)
     with pytest.raises(PickleRefused):
         open_adapter(file, *names_of(model()))
 

@@ -4,6 +4,7 @@ Each row runs the real command line; what needs signals or limits of the system 
 """
 
 import errno
+import os
 import pickle
 import resource
 import signal
@@ -28,7 +29,7 @@ def place(tmp_path, monkeypatch):
     (bad / "empty.safetensors").touch()
     save_file({"some.weight": torch.zeros(64, 64)}, bad / "other.safetensors")
     (bad / "cut.safetensors").write_bytes((bad / "other.safetensors").read_bytes()[:5000])
-    (bad / "pickle.ckpt").write_bytes(pickle.dumps({"a": 1}))
+    (bad / "pickle.ckpt").write_bytes(pickle.dumps(os.getcwd))
     torch.save({"a": torch.zeros(2)}, bad / "zip.safetensors")
     (bad / "page.safetensors").write_text("<!doctype html><title>404</title>")
     Image.new("RGB", (64, 64), "red").save(bad / "plain.png")
@@ -87,8 +88,8 @@ ROWS = [
     (["cat", "--model", "../bad/pickle.ckpt"], "../bad/pickle.ckpt: is a pickle", "use the .safetensors"),
     (
         ["cat", "--model", "../bad/zip.safetensors"],
-        "../bad/zip.safetensors: is a pickle",
-        "use the .safetensors",
+        "../bad/zip.safetensors: is something unknown, not a model",
+        "give a whole model",
     ),
     (["cat", "--model", "../bad/page.safetensors"], "../bad/page.safetensors: ", ""),
     (["cat", "--model", "../bad/plain.png"], "../bad/plain.png: ", ""),

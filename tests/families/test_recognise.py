@@ -198,10 +198,12 @@ def test_large_values_that_add_up_to_infinity_are_no_problem(tmp_path: Path) -> 
 
 
 def test_pickles_and_missing_files(tmp_path: Path) -> None:
-    torch.save({"a": torch.zeros(1)}, tmp_path / "a.safetensors")
+    torch.save({"a": open_model}, tmp_path / "a.safetensors")
     for act in (find, open_model):
-        with pytest.raises(PickleRefused):
+        with pytest.raises(PickleRefused, match=r"registry\.open_model"):
             act(use(tmp_path / "a.safetensors"))
+    torch.save({"state_dict": single("sd1"), "global_step": 3}, tmp_path / "sd1.ckpt")
+    assert open_model(use(tmp_path / "sd1.ckpt")).digest == open_model(use(saved("sd1", tmp_path))).digest
     for base in (str(tmp_path / "none"), "a" * 4000, "~nobody/x", "a\nb", "tpy", "sd2"):
         with pytest.raises(ModelNotFound) as caught:
             find(ModelUse(base=base))

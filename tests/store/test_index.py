@@ -11,9 +11,10 @@ from safetensors.torch import save_file
 from cli.commands import here
 from families.reduced import saved
 from mezzotint.store import index
-from mezzotint.store.index import NAME, cache_folder, entries
+from mezzotint.store.index import NAME, entries
 from mezzotint.store.listing import described, listing
 from mezzotint.values.errors import ModelNotFound
+from mezzotint.values.files import cache_folder
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ EXAMPLES = [
     (UnknownName("sampler", "zzz", ["ddim", "euler"]), "unknown sampler 'zzz'; known: ddim, euler"),
     (ModelNotFound("sd9", "check the name"), "no model 'sd9'; check the name"),
     (BadModelFile("a.bin", "is cut off"), "a.bin: is cut off; download it again or use another file"),
-    (PickleRefused("a.ckpt"), "a.ckpt: is a pickle, which may run code when opened, so it was not opened; "
+    (PickleRefused("a.ckpt", "os.system"), "a.ckpt: is a pickle that wants to run os.system, so it was not opened; "
      "use the .safetensors version of this model"),
     (WeightsMismatch("a", missing=["x", "y", "z", "w"], wrong_shape=["v"]),
      "a: the weights do not fit the network: 4 missing (x, y, z, ...), 1 of wrong shape (v); "

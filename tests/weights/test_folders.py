@@ -1,6 +1,7 @@
 """Folders of weights: variants, shards, indexes that lie."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -43,8 +44,14 @@ def test_folders_without_weights(tmp_path: Path) -> None:
     (tmp_path / "notes.bin").write_bytes(b"hello")
     with pytest.raises(ModelNotFound):
         open_folder(tmp_path)
-    torch.save({}, tmp_path / "pytorch_model.bin")
-    with pytest.raises(PickleRefused):
+    torch.save({"a": torch.ones(2)}, tmp_path / "pytorch_model.bin")
+    assert torch.equal(open_folder(tmp_path).tensor("a"), torch.ones(2))
+    torch.save({"a": torch.ones(2)}, tmp_path / "other.bin")
+    with pytest.raises(ModelNotFound, match="no single file"):
+        open_folder(tmp_path)
+    (tmp_path / "other.bin").unlink()
+    torch.save({"a": os.system}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(PickleRefused, match=r"system"):
         open_folder(tmp_path)
 
 

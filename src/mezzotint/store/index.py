@@ -5,7 +5,6 @@ and no file is ever hashed. The memory is a cache; a damaged one is made anew.
 """
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from mezzotint.families.recognise import recognise
 from mezzotint.families.shelf import Shelved, shelved
 from mezzotint.values.errors import MezzotintError, OutputFailed, shorten
 from mezzotint.values.files import write_atomically
+from mezzotint.weights.sniff import PICKLE, sniffed
 
 NAME = "models.json"
 
@@ -54,11 +54,6 @@ class _Remembered:
 _MEMORY = TypeAdapter(dict[str, _Remembered])
 
 
-def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where the memory is kept: `mezzotint` in the user's cache."""
-    return Path(environment.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "mezzotint"
-
-
 def entries(folder: Path, cache: Path) -> Iterator[Entry]:
     """Everything in `folder`, sorted by name. What cannot be read is an entry with a problem, not an error."""
     before = _remembered(cache / NAME)
@@ -78,6 +73,9 @@ def entries(folder: Path, cache: Path) -> Iterator[Entry]:
 
 
 def _looked_at(found: Shelved) -> Known:
+    if sniffed(found.path) == PICKLE:
+        # Listing opens no pickle: that takes a process and a copy of it.
+        return Known(PICKLE, None, None, None, None, None)
     try:
         seen = recognise(found.path)
     except MezzotintError as error:

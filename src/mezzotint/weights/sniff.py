@@ -5,6 +5,7 @@ of the file plays no part, because renamed pickles are the usual way to pass one
 """
 
 import re
+from pathlib import Path
 
 HEAD = 4096
 """How many bytes from the beginning `kind_of` wants to see."""
@@ -38,3 +39,12 @@ def kind_of(head: bytes) -> str | None:
     if head.startswith(b"PK\x03\x04") and b".pkl" in head:
         return PICKLE
     return next((kind for sign, kind in _SIGNS if head.startswith(sign)), None)
+
+
+def sniffed(path: Path) -> str | None:
+    """`kind_of` for a file; None too when it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return kind_of(file.read(HEAD))
+    except OSError:
+        return None
