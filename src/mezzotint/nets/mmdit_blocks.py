@@ -1,4 +1,4 @@
-"""The joint block of the MMDiT: picture and text keep their own weights and attend to each other as one sequence.
+"""The joint block of the MMDiT: picture and text, each with its own weights, attend to each other.
 
 Takes picture tokens, text tokens and the vector that modulates them; gives both tokens. Knows no patches, no
 geometry of the whole network and no files. The block is that of Esser et al. 2024 (SD 3, figure 2) with the
