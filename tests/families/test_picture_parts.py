@@ -9,17 +9,28 @@ from torch import nn
 
 from families.published import tensors
 from mezzotint.families.assemble import check_fit
-from mezzotint.families.layouts import checker_hf, depth_timm, tiny_numbered, vision_hf, vision_open
+from mezzotint.families.layouts import (
+    checker_hf,
+    depth_timm,
+    ip_adapter,
+    tiny_numbered,
+    vision_hf,
+    vision_open,
+)
 from mezzotint.nets.depth import DepthGeometry, DepthNet
+from mezzotint.nets.image_prompt import ImagePrompt, VectorProjection, text_sites
 from mezzotint.nets.tiny import TinyAutoencoder, TinyGeometry
+from mezzotint.nets.unet import UNetGeometry
 from mezzotint.nets.vision import VIT_BIG_G_14, VIT_H_14, VIT_L_14, ClipVision
 from mezzotint.safety.checker import CheckerGeometry, SafetyChecker
 from mezzotint.values.errors import WeightsMismatch
 from mezzotint.weights.files import InMemory
 from mezzotint.weights.layout import Layout
+from nets.test_image_prompt import SD1, SDXL
 
 TAESD, TAESD3 = TinyGeometry(), TinyGeometry(latent=16)
 CHECKER = checker_hf.LAYOUT.under(checker_hf.PREFIX, "")
+IP_SD1, IP_SDXL = (ip_adapter.layout(ip_adapter.VECTOR, sites) for sites in (16, 70))
 UNCLIP = vision_open.LAYOUT.under(vision_open.UNCLIP, "")
 
 
@@ -28,6 +39,11 @@ def half(geometry: TinyGeometry, without: str) -> nn.Module:
     network = TinyAutoencoder(geometry)
     setattr(network, without, nn.Identity())
     return network
+
+
+def prompt(geometry: UNetGeometry, vector: int) -> nn.Module:
+    """The plain IP-Adapter of this UNet."""
+    return ImagePrompt(VectorProjection(vector, geometry.context), geometry.context, text_sites(geometry))
 
 
 Case = tuple[str, str, Layout, Callable[[], nn.Module], int, int]
@@ -50,6 +66,8 @@ CASES: dict[str, Case] = {
     "taesd3 decoder": ("original_taesd3_decoder", "", tiny_numbered.DECODER, lambda: half(TAESD3, "encoder"), 67, 0),
     "depth": ("ldm_sd2-depth", "depth_model.", depth_timm.LAYOUT, lambda: DepthNet(DepthGeometry()), 366, 2),
     "checker": ("diffusers_sd15", "safety_checker/", CHECKER, lambda: SafetyChecker(CheckerGeometry()), 396, 1),
+    "ip-adapter sd15": ("ip-adapter_sd15", "", IP_SD1, lambda: prompt(SD1, 1024), 36, 0),
+    "ip-adapter sdxl": ("ip-adapter_sdxl", "", IP_SDXL, lambda: prompt(SDXL, 1280), 144, 0),
 }  # fmt: skip
 
 

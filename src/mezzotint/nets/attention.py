@@ -6,9 +6,12 @@ another attention changes this function and no network. Knows no network, no pro
 Shapes: B batch, H heads, T queries, S keys and values, D width of a head.
 """
 
+from collections.abc import Iterable
+
 from torch import Tensor
 from torch.nn import functional as F
 
+from mezzotint.nets.conditioning import Stream
 from mezzotint.values.errors import BadValue
 
 
@@ -36,3 +39,19 @@ def attend(q: Tensor, k: Tensor, v: Tensor, site: str, mask: Tensor | None = Non
             "give queries, keys and values of one batch and one head width",
         )
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+
+
+def attend_streams(mixed: Tensor, q: Tensor, streams: Iterable[Stream], site: str) -> Tensor:
+    """`mixed`, the answer of a site to its queries `q` (B H T D both), and what each stream adds to it there.
+
+    Masks, where there are any, have one pixel for each of the T queries. Without a stream for this site it is
+    `mixed` itself. Raises BadValue when the shapes do not fit together.
+    """
+    for stream in streams:
+        if site in stream.keys:
+            k, v = (split_heads(part[site], q.shape[1]) for part in (stream.keys, stream.values))
+            extra = attend(q, k, v, site)
+            if stream.mask is not None:
+                extra = extra * stream.mask.flatten(2).transpose(1, 2)[:, None].to(extra.dtype)
+            mixed = mixed + stream.scale.to(extra.dtype).reshape(-1, 1, 1, 1) * extra
+    return mixed

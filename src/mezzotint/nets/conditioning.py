@@ -3,14 +3,15 @@
 Plain frozen records of tensors, the same for every network. Knows no network and no prompt.
 
 Shapes: B batch, T text tokens, D width of the text states, P pooled width, M numbers, C channels, H W latent
-size.
+size, N extra tokens.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from torch import Tensor
+from torch.nn import functional as F
 
 
 def _no_tensors() -> Mapping[str, Tensor]:
@@ -30,11 +31,36 @@ class Conditioning:
 
 
 @dataclass(frozen=True)
+class Stream:
+    """A second attention beside that of a site, whose answer is added: `keys` and `values` B N C by site, where the
+    queries stay those of the site (IP-Adapter, Ye et al. 2023). `scale` () or B weighs the answer (a weight for one
+    site alone belongs into its values); `mask` B 1 H W or 1 1 H W, about 0..1 and of any size, says where in the
+    picture it counts."""
+
+    keys: Mapping[str, Tensor]
+    values: Mapping[str, Tensor]
+    scale: Tensor
+    mask: Tensor | None = None
+
+    def at(self, height: int, width: int) -> "Stream":
+        """The same with its mask at another size (cubic interpolation, as diffusers' IPAdapterMaskProcessor)."""
+        if self.mask is None:
+            return self
+        return replace(self, mask=F.interpolate(self.mask, size=(height, width), mode="bicubic"))
+
+
+def _no_streams() -> Mapping[str, Stream]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True)
 class Inject:
     """What others add inside a network: `residuals` by site, each added to the skip connection or the middle
-    of that name (ControlNet, Zhang et al. 2023). A residual broadcasts to the shape of its site."""
+    of that name (ControlNet, Zhang et al. 2023), broadcast to the shape of its site; `streams` by the name of
+    who adds them, each with extra attention at the sites it names."""
 
     residuals: Mapping[str, Tensor] = field(default_factory=_no_tensors)
+    streams: Mapping[str, Stream] = field(default_factory=_no_streams)
 
 
 @dataclass(frozen=True)

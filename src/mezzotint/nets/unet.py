@@ -9,7 +9,7 @@ Shapes: B batch, C latent channels, H W latent rows and columns, S text tokens, 
 M numbers, E = 4 x first width.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mezzotint.nets.conditioning import Conditioning, Inject, Output
+from mezzotint.nets.conditioning import Conditioning, Inject, Output, Stream
 from mezzotint.nets.layers import conv3, normed_silu, time_embedding, zeroed
-from mezzotint.nets.unet_blocks import RESNET_EPS, DownLevel, LevelShape, MidLevel, UpLevel
+from mezzotint.nets.unet_blocks import RESNET_EPS, Attention, DownLevel, LevelShape, MidLevel, UpLevel
 from mezzotint.values.errors import BadValue
 
 
@@ -151,15 +151,20 @@ class UNetEncoder(nn.Module):
         self.mid = MidLevel(g.middle)
 
     def encode(
-        self, x: Tensor, time: Tensor, text: Tensor, hint: Tensor | None = None
+        self,
+        x: Tensor,
+        time: Tensor,
+        text: Tensor,
+        hint: Tensor | None = None,
+        streams: Sequence[Stream] = (),
     ) -> tuple[list[Tensor], Tensor]:
         """`x` B C H W with its planes, `time` B E, `text` B S D -> the skip connections and the middle, B C'
         H' W' each. `hint` B C0 H W is added to the first features (ControlNet)."""
         first = self.conv_in(x)
         skips = [first if hint is None else first + hint]
         for level in self.down:
-            skips.extend(level(skips[-1], time, text))
-        return skips, self.mid(skips[-1], time, text)
+            skips.extend(level(skips[-1], time, text, streams))
+        return skips, self.mid(skips[-1], time, text, streams)
 
     def joined(self, x: Tensor, cond: Conditioning) -> Tensor:
         """`x` B C H W and the planes of `cond` as one input. Raises BadValue when they do not fit."""
@@ -214,6 +219,7 @@ class UNet(UNetEncoder):
         self.up = nn.ModuleList(_up_levels(g))
         self.norm_out = nn.GroupNorm(g.norm_groups, g.channels[0], eps=RESNET_EPS)
         self.conv_out = zeroed(conv3(g.channels[0], g.out_channels))
+        self.attention_sites = frozenset(m.site for m in self.modules() if isinstance(m, Attention))
 
     def forward(self, x: Tensor, t: Tensor, cond: Conditioning, inject: Inject | None = None) -> Output:
         """`x` B C H W scaled for the network, any H and W >= 1; `t` B or () in training steps, any number
@@ -225,13 +231,27 @@ class UNet(UNetEncoder):
         """
         x = self.joined(x, cond)
         residuals = _checked(inject, len(self.geometry.skip_widths))
+        streams = self._streams(inject)
         time, text = self.time(t, x, cond), cond.tokens
-        skips, h = self.encode(x, time, text)
+        skips, h = self.encode(x, time, text, streams=streams)
         h = _added(h, residuals, "mid")
         skips = [_added(skip, residuals, f"down.{i}") for i, skip in enumerate(skips)]
         for level in self.up:
-            h = level(h, skips, time, text)
+            h = level(h, skips, time, text, streams)
         return Output(self.conv_out(normed_silu(self.norm_out, h)))
+
+    def _streams(self, inject: Inject | None) -> Sequence[Stream]:
+        """The streams of an injection, all of whose sites this network has."""
+        streams = () if inject is None else tuple(inject.streams.values())
+        for stream in streams:
+            unknown = sorted((stream.keys.keys() | stream.values.keys()) - self.attention_sites)
+            if unknown or stream.keys.keys() != stream.values.keys():
+                raise BadValue(
+                    "streams",
+                    f"no attention {unknown[0]!r}" if unknown else "keys and values at different sites",
+                    "make the streams for this network",
+                )
+        return streams
 
 
 def _up_levels(geometry: UNetGeometry) -> list[UpLevel]:

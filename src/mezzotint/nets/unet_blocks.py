@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mezzotint.nets.attention import attend, join_heads, split_heads
+from mezzotint.nets.attention import attend, attend_streams, join_heads, split_heads
+from mezzotint.nets.conditioning import Stream
 from mezzotint.nets.layers import Resnet, conv1, conv3, to_planes, to_tokens, upsampled, zeroed
 
 RESNET_EPS = 1e-5
@@ -48,10 +49,11 @@ class Attention(nn.Module):
         self.v = nn.Linear(source, channels, bias=False)
         self.out = nn.Linear(channels, channels)
 
-    def forward(self, x: Tensor, source: Tensor) -> Tensor:
-        """`x` B T C, `source` B S D -> B T C."""
+    def forward(self, x: Tensor, source: Tensor, streams: Sequence[Stream] = ()) -> Tensor:
+        """`x` B T C, `source` B S D, `streams` with masks of T pixels -> B T C."""
         q, k, v = (split_heads(part, self.heads) for part in (self.q(x), self.k(source), self.v(source)))
-        return self.out(join_heads(attend(q, k, v, self.site)))
+        mixed = attend_streams(attend(q, k, v, self.site), q, streams, self.site)
+        return self.out(join_heads(mixed))
 
 
 class GegluFeedForward(nn.Module):
@@ -83,11 +85,11 @@ class TransformerBlock(nn.Module):
         self.norm3 = nn.LayerNorm(channels)
         self.ff = GegluFeedForward(channels)
 
-    def forward(self, x: Tensor, text: Tensor) -> Tensor:
-        """`x` B T C, `text` B S D -> B T C."""
+    def forward(self, x: Tensor, text: Tensor, streams: Sequence[Stream] = ()) -> Tensor:
+        """`x` B T C, `text` B S D, `streams` with masks of T pixels -> B T C."""
         h = self.norm1(x)
-        x = x + self.attn1(h, text if self.cross_only else h)
-        x = x + self.attn2(self.norm2(x), text)
+        x = x + self.attn1(h, text if self.cross_only else h, streams)
+        x = x + self.attn2(self.norm2(x), text, streams)
         return x + self.ff(self.norm3(x))
 
 
@@ -106,13 +108,14 @@ class SpatialTransformer(nn.Module):
         )
         self.proj_out = zeroed(make(channels, channels))
 
-    def forward(self, x: Tensor, text: Tensor) -> Tensor:
+    def forward(self, x: Tensor, text: Tensor, streams: Sequence[Stream] = ()) -> Tensor:
         """`x` B C H W, `text` B S D -> B C H W."""
         height, width = x.shape[-2:]
+        here = [stream.at(height, width) for stream in streams]
         h = self.norm(x)
         tokens = self.proj_in(to_tokens(h)) if self.linear else to_tokens(self.proj_in(h))
         for block in self.blocks:
-            tokens = block(tokens, text)
+            tokens = block(tokens, text, here)
         if self.linear:
             return x + to_planes(self.proj_out(tokens), height, width)
         return x + self.proj_out(to_planes(tokens, height, width))
@@ -130,13 +133,13 @@ class DownLevel(nn.Module):
         self.attentions = _transformers(shape, layers, site)
         self.downsample = None if last else nn.Conv2d(channels, channels, 3, stride=2, padding=1)
 
-    def forward(self, x: Tensor, time: Tensor, text: Tensor) -> list[Tensor]:
+    def forward(self, x: Tensor, time: Tensor, text: Tensor, streams: Sequence[Stream] = ()) -> list[Tensor]:
         """`x` B C H W, `time` B E, `text` B S D -> the skip connections made here; the last is the output."""
         skips: list[Tensor] = []
         for i, resnet in enumerate(self.resnets):
             x = resnet(x, time)
             if self.attentions is not None:
-                x = self.attentions[i](x, text)
+                x = self.attentions[i](x, text, streams)
             skips.append(x)
         if self.downsample is not None:
             skips.append(self.downsample(x))
@@ -151,9 +154,9 @@ class MidLevel(nn.Module):
         self.resnets = nn.ModuleList(unet_resnet(shape.channels, shape) for _ in range(2))
         self.attention = SpatialTransformer(shape, "mid.attention")
 
-    def forward(self, x: Tensor, time: Tensor, text: Tensor) -> Tensor:
+    def forward(self, x: Tensor, time: Tensor, text: Tensor, streams: Sequence[Stream] = ()) -> Tensor:
         """`x` B C H W, `time` B E, `text` B S D -> B C H W."""
-        return self.resnets[1](self.attention(self.resnets[0](x, time), text), time)
+        return self.resnets[1](self.attention(self.resnets[0](x, time), text, streams), time)
 
 
 class UpLevel(nn.Module):
@@ -166,12 +169,14 @@ class UpLevel(nn.Module):
         self.attentions = _transformers(shape, len(widths_in), site)
         self.upsample = None if last else conv3(shape.channels, shape.channels)
 
-    def forward(self, x: Tensor, skips: list[Tensor], time: Tensor, text: Tensor) -> Tensor:
+    def forward(
+        self, x: Tensor, skips: list[Tensor], time: Tensor, text: Tensor, streams: Sequence[Stream] = ()
+    ) -> Tensor:
         """`x` B C H W; takes its `skips` from the end of the list, and the next one's size -> B C' H' W'."""
         for i, resnet in enumerate(self.resnets):
             x = resnet(torch.cat([x, skips.pop()], dim=1), time)
             if self.attentions is not None:
-                x = self.attentions[i](x, text)
+                x = self.attentions[i](x, text, streams)
         if self.upsample is None:
             return x
         height, width = skips[-1].shape[-2:]
