@@ -13,9 +13,10 @@ from adapters.loras import change, names_of, opened, published, rand
 from families.reduced import small
 from mezzotint.adapters.lora import bound, open_adapter, their_shape
 from mezzotint.adapters.names import Names, spellings
-from mezzotint.families.assemble import empty_networks, weights_of
+from mezzotint.families.assemble import empty_model, weights_of
 from mezzotint.families.family import Model
 from mezzotint.families.sd1 import SD1
+from mezzotint.families.sdxl import SDXL
 from mezzotint.values.errors import BadModelFile, ModelNotFound, PickleRefused, WeightsMismatch
 from mezzotint.weights.files import InMemory, save_tensors
 
@@ -33,7 +34,7 @@ def model() -> Model:
 
 
 def weight(name: str = OURS) -> Tensor:
-    return weights_of((model().unet, model().autoencoder, model().text))[name]
+    return weights_of(model().networks)[name]
 
 
 def pair(up: str, down: str) -> dict[str, Tensor]:
@@ -280,33 +281,35 @@ def test_files_are_opened_as_any_other(tmp_path: Path) -> None:
 
 
 @cache
-def sd1() -> tuple[Names, dict[str, tuple[int, ...]]]:
-    live = weights_of(empty_networks(SD1))
-    return Names(spellings(SD1), live), {name: tuple(t.shape) for name, t in live.items()}
+def whole(family: str) -> tuple[Names, dict[str, tuple[int, ...]]]:
+    known = {"sd1": SD1, "sdxl": SDXL}[family]
+    live = weights_of(empty_model(known).networks)
+    return Names(spellings(known), live), {name: tuple(t.shape) for name, t in live.items()}
 
 
 @pytest.mark.parametrize(
     ("kind", "unet", "text"),
     [
         ("lora_kohya-sd15", 192, 72),
+        ("lora_kohya-sdxl", 722, 264),
         ("lora_diffusers-old-attnprocs-sd15", 128, 0),
         ("lora_diffusers-peft-sd15-attn", 128, 48),
         ("lora_cloneofsimo-sd15", 144, 48),
     ],
 )
 def test_every_key_of_the_published_kinds_is_taken_and_fits(kind: str, unet: int, text: int) -> None:
-    names, shapes = sd1()
+    names, shapes = whole("sdxl" if kind.endswith("sdxl") else "sd1")
     metadata = {"unet": '["CrossAttention", "Attention", "GEGLU"]'}
     adapter = bound(InMemory(Path(kind), published(kind), metadata), names, shapes)
     ours = [place.ours[0] for place, _ in adapter.changes]
     assert len(set(ours)) == len(ours) == unet + text
     assert sum(name.startswith("unet.") for name in ours) == unet
-    assert sum(name.startswith("text.") for name in ours) == text
+    assert sum(name.startswith("text") for name in ours) == text
     assert all(delta.fits(their_shape(place, shapes)) for place, delta in adapter.changes)
 
 
 def test_cloneofsimo_counts_only_what_it_trained() -> None:
-    names, _ = sd1()
+    names, _ = whole("sd1")
     for metadata, number in (({"unet": '["CrossAttention"]'}, 4), ({}, 4), ({"unet": '["GEGLU"]'}, 5)):
         assert (
             names.numbered(metadata)[f"unet:{number}"]
@@ -318,7 +321,7 @@ def test_cloneofsimo_counts_only_what_it_trained() -> None:
 
 
 def test_every_weight_has_names_and_no_name_has_two_weights() -> None:
-    names, shapes = sd1()
+    names, shapes = whole("sd1")
     reached: dict[tuple[str, str], set[str]] = {}
     for spelling in spellings(SD1):
         for name in shapes:

@@ -12,7 +12,16 @@ from mezzotint.families.checkpoint import FOLDER, SINGLE_FILE, Checkpoint
 from mezzotint.weights.files import InMemory
 
 FOLDER_OF = Path(__file__).parent / "manifests"
-KINDS = ("ldm_sd15", "ldm_sd2-base", "ldm_sd2-768-v", "diffusers_sd15", "diffusers_sd21-768-v")
+FILES = (
+    *("ldm_sd15", "ldm_sd15-inpainting", "ldm_sd2-base", "ldm_sd2-768-v", "ldm_sd2-inpainting"),
+    *("ldm_sd2-depth", "ldm_sd21-unclip-h", "ldm_sd21-unclip-l", "ldm_sd-x4-upscaler"),
+    *("sgm_sdxl-base", "sgm_sdxl-refiner"),
+)
+FOLDERS = (
+    *("diffusers_sd15", "diffusers_sd15-inpainting", "diffusers_sd21-768-v", "diffusers_sd2-inpainting"),
+    *("diffusers_sd-x4-upscaler", "diffusers_sdxl-base", "diffusers_sdxl-refiner"),
+)
+KINDS = (*FILES, *FOLDERS)
 
 
 def manifest(kind: str) -> dict[str, Any]:

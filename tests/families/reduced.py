@@ -11,32 +11,106 @@ from mezzotint.families import toy
 from mezzotint.families.assemble import weights_of
 from mezzotint.families.family import Family, Model
 from mezzotint.families.layouts import single_file
-from mezzotint.families.sd1 import SD1
-from mezzotint.families.sd2 import SD2
+from mezzotint.families.sd1 import SD1, SD1_INPAINTING, SD1_PIX2PIX
+from mezzotint.families.sd2 import SD2, SD2_DEPTH, SD2_INPAINTING, SD2_UNCLIP
+from mezzotint.families.sdxl import SDXL, SDXL_INPAINTING, SDXL_REFINER
+from mezzotint.families.tables import single_file_of
+from mezzotint.families.upscaler import X4_UPSCALER
+from mezzotint.nets.unet import Vector
 from mezzotint.weights.files import InMemory, save_tensors
-from mezzotint.weights.layout import Layout
+
+
+def texted(family: Family, **changes: object) -> Family:
+    """The family with another geometry of its first text encoder (`pad` and `vocabulary` are the encoder's own)."""
+    own = {name: changes.pop(name) for name in ("pad", "vocabulary") if name in changes}
+    first, *others = family.texts
+    geometry = replace(first.geometry, **changes)  # pyright: ignore[reportArgumentType]
+    changed = replace(first, geometry=geometry, **own)  # pyright: ignore[reportArgumentType]
+    return replace(family, texts=(changed, *others))
+
 
 SMALL1 = replace(
-    SD1,
+    texted(SD1, width=32, layers=3, heads=1, hidden=48),
     unet=replace(SD1.unet, channels=(32, 64, 64), attention=(True, True, False), heads=(8, 8, 8), context=32),
     autoencoder=replace(SD1.autoencoder, channels=(32, 32, 64), layers=1),
-    text=replace(SD1.text, width=32, layers=3, heads=1, hidden=48),
     latent=replace(SD1.latent, factor=4),
 )
 SMALL2 = replace(
-    SD2,
+    texted(SD2, width=64, layers=3, heads=1, hidden=96, projection=48),
     unet=replace(SD2.unet, channels=(64, 128), attention=(True, False), layers=1, heads=(1, 2), context=64),
     autoencoder=replace(SD2.autoencoder, channels=(32, 64), layers=2),
-    text=replace(SD2.text, width=64, layers=3, heads=1, hidden=96, projection=48),
     latent=replace(SD2.latent, factor=2),
 )
-FAMILIES = {"sd1": SMALL1, "sd2": SMALL2}
+SMALL_XL = replace(
+    texted(SDXL, width=32, layers=3, heads=1, hidden=48),
+    unet=replace(
+        SDXL.unet,
+        channels=(64, 64, 128),
+        layers=1,
+        heads=(1, 1, 2),
+        context=96,
+        depth=(1, 2, 3),
+        blocks=3,
+        added=Vector(pooled=48, numbers=6, waves=16),
+    ),
+    autoencoder=replace(SDXL.autoencoder, channels=(32, 64), layers=1),
+    latent=replace(SDXL.latent, factor=2),
+)
+BIG_G = texted(
+    replace(SDXL, texts=SDXL.texts[1:]), width=64, layers=3, heads=1, hidden=96, projection=48
+).texts[0]
+SMALL_XL = replace(SMALL_XL, texts=(SMALL_XL.texts[0], BIG_G))
+SMALL_REFINER = replace(
+    SDXL_REFINER,
+    unet=replace(
+        SDXL_REFINER.unet,
+        channels=(64, 64, 128, 128),
+        layers=1,
+        heads=(1, 1, 2, 2),
+        context=64,
+        blocks=2,
+        added=Vector(pooled=48, numbers=5, waves=16),
+    ),
+    autoencoder=SMALL_XL.autoencoder,
+    latent=SMALL_XL.latent,
+    texts=(BIG_G,),
+)
+SMALL_X4 = replace(
+    X4_UPSCALER,
+    unet=replace(
+        X4_UPSCALER.unet, channels=(32, 32, 32, 64), layers=1, context=64, classes=30, heads=(8, 8, 8, 8)
+    ),
+    autoencoder=replace(X4_UPSCALER.autoencoder, channels=(32, 32, 64), layers=1),
+    texts=SMALL2.texts,
+)
 
-LETTERS = replace(
+
+def like(family: Family, base: Family) -> Family:
+    """The small model of a family that differs from another in what joins its latent."""
+    unet = replace(base.unet, in_channels=family.unet.in_channels)
+    return replace(family, unet=unet, autoencoder=base.autoencoder, latent=base.latent, texts=base.texts)
+
+
+SMALL_UNCLIP = like(SD2_UNCLIP, SMALL2)
+SMALL_UNCLIP = replace(
+    SMALL_UNCLIP, unet=replace(SMALL_UNCLIP.unet, added=Vector(pooled=24, numbers=1, waves=24))
+)
+
+FAMILIES = {
+    family.name: family
+    for family in (
+        *(SMALL1, like(SD1_INPAINTING, SMALL1), like(SD1_PIX2PIX, SMALL1)),
+        *(SMALL2, like(SD2_INPAINTING, SMALL2), like(SD2_DEPTH, SMALL2), SMALL_UNCLIP),
+        *(SMALL_XL, like(SDXL_INPAINTING, SMALL_XL), SMALL_REFINER, SMALL_X4),
+    )
+}
+"""A small model of every family of files, by its name."""
+
+LETTERS = texted(
     SMALL1,
-    vocabulary=toy.TOY.vocabulary,
-    pad=toy.TOY.pad,
-    text=replace(SMALL1.text, vocab=toy.TOY.text.vocab),
+    vocabulary=toy.TOY.text.vocabulary,
+    pad=toy.TOY.text.pad,
+    vocab=toy.TOY.text.geometry.vocab,
 )
 """SD 1 with the toy's vocabulary, which needs no reading; only folders can carry it."""
 
@@ -46,27 +120,20 @@ def small(name: str) -> Model:
     return toy.make(FAMILIES[name])
 
 
-def table(family: Family) -> Layout:
-    return single_file.layout(
-        family.unet.layers,
-        family.unet.attention,
-        len(family.autoencoder.channels),
-        open_clip=family.text.projection is not None,
-    )
-
-
 def weights(model: Model) -> dict[str, Tensor]:
-    return weights_of((model.unet, model.autoencoder, model.text))
+    return weights_of(model.networks)
 
 
 def single(name: str) -> dict[str, Tensor]:
     """The tensors of a single file of this family, with what such files carry besides."""
-    made = table(FAMILIES[name]).export(InMemory(Path("made"), weights(small(name))))
+    made = single_file_of(FAMILIES[name]).export(InMemory(Path("made"), weights(small(name))))
     made |= {"betas": torch.zeros(1000), "model_ema.decay": torch.tensor(0.9999), "logvar": torch.zeros(3)}
-    if name == "sd1":
-        made["cond_stage_model.transformer.text_model.embeddings.position_ids"] = torch.arange(77)[None]
-    else:
-        made["cond_stage_model.model.logit_scale"] = torch.tensor(1.0)
+    made |= {"low_scale_model.betas": torch.zeros(1000), "denoiser.sigmas": torch.zeros(1000)}
+    for prefix in single_file.texts_in(made):
+        if prefix in (single_file.CLIP_HF, single_file.SGM_L):
+            made[f"{prefix}text_model.embeddings.position_ids"] = torch.arange(77)[None]
+        else:
+            made[f"{prefix}logit_scale"] = torch.tensor(1.0)
     return made
 
 

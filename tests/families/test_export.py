@@ -46,7 +46,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 def test_clip_skip_counts_layers_of_the_whole_encoder() -> None:
-    family = toy.TOY
+    family = toy.TOY.text
     assert family.skipped(None) == 0 and family.skipped(1) == 0 and family.skipped(2) == 1
     with pytest.raises(BadValue, match="no layer 3; use 1 to 2"):
         family.skipped(3)

@@ -48,7 +48,7 @@ def test_a_single_file(tmp_path: Path) -> None:
     found = recognise(saved("sd1", tmp_path))
     assert (found.kind, found.family, found.layout) == ("a model", "sd1", SINGLE_FILE)
     assert (found.prediction, found.precision, found.problems) == ("noise", "float32", ())
-    networks = (small("sd1").unet, small("sd1").autoencoder, small("sd1").text)
+    networks = small("sd1").networks.values()
     assert found.parameters == sum(p.numel() for network in networks for p in network.parameters())
     assert found.decided_by["heads"] == "the family: Stable Diffusion 1"
     other = recognise(saved("sd2", tmp_path))
@@ -77,13 +77,16 @@ def test_recognition_reads_no_weights(tmp_path: Path, monkeypatch: pytest.Monkey
 KINDS = {
     "a LoRA": ["lora_unet_down_blocks_0_attentions_0_proj_in.lora_up.weight", "unet.a.to_q.lora_A.weight"],
     "a ControlNet": ["control_model.input_blocks.0.0.weight", "controlnet_cond_embedding.conv_in.weight"],
-    "an SDXL model": ["conditioner.embedders.0.transformer.text_model.final_layer_norm.weight"],
     "an SD 3 model": ["model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight"],
     "an IP-Adapter": ["ip_adapter.1.to_k_ip.weight", "image_proj.proj.weight"],
     "a textual inversion": ["emb_params", "<cat-toy>", "clip_l"],
     "a UNet alone": ["model.diffusion_model.input_blocks.0.0.weight", "down_blocks.0.resnets.0.conv1.weight"],
     "an autoencoder alone": ["first_stage_model.encoder.conv_in.weight", "decoder.conv_in.weight"],
-    "a text encoder alone": ["text_model.embeddings.token_embedding.weight", "cond_stage_model.model.x"],
+    "a text encoder alone": [
+        "text_model.embeddings.token_embedding.weight",
+        "cond_stage_model.model.x",
+        "conditioner.embedders.1.model.x",
+    ],
     "something unknown": ["../../etc/passwd", "weights"],
 }
 
@@ -138,10 +141,10 @@ BROKEN: dict[str, tuple[Callable[[dict[str, torch.Tensor]], object], type[Mezzot
         WeightsMismatch,
         "1 unexpected",
     ),
-    "inpainting": (
-        lambda t: t.update({UNET + "input_blocks.0.0.weight": torch.zeros(32, 9, 3, 3)}),
+    "channels that no family has": (
+        lambda t: t.update({UNET + "input_blocks.0.0.weight": torch.zeros(32, 6, 3, 3)}),
         BadModelFile,
-        "9 to 4 channels and latents of 4; inpainting",
+        r"none of the families .* \(convolutions\), 2 channels beside the latent",
     ),
     "sizes that no network has": (
         lambda t: t.update({UNET + "input_blocks.1.0.in_layers.2.weight": torch.zeros(33, 32, 3, 3)}),
@@ -241,7 +244,7 @@ def edited(path: Path, **entries: object) -> None:
         ("unet/config.json", {"norm_num_groups": 31}, "sizes no network can have"),
         ("unet/config.json", {"sample_size": -1}, "sample_size is -1"),
         ("vae/config.json", {"scaling_factor": "0.18"}, "scaling_factor is 0.18"),
-        ("vae/config.json", {"shift_factor": 0.1}, "shift_factor is 0.1"),
+        ("vae/config.json", {"shift_factor": "0.1"}, "shift_factor is 0.1"),
         ("text_encoder/config.json", {"hidden_act": "relu"}, "hidden_act is relu"),
         ("scheduler/scheduler_config.json", {"beta_schedule": "linear"}, "beta_schedule is linear"),
         (
@@ -272,8 +275,12 @@ def test_settings_are_read(folder: Path) -> None:
     edited(folder / "tokenizer/special_tokens_map.json", pad_token={"content": "!"})
     family = find(use(folder)).family
     assert family.unet.heads == (4, 4, 4) and family.defaults.width == family.defaults.height == 128
-    assert family.latent.scale == 0.5 and family.text.activation == "gelu" and family.text.heads == 4
-    assert family.betas.last == 0.01 and family.path.times == 100 and family.pad == 0
+    assert (
+        family.latent.scale == 0.5
+        and family.text.geometry.activation == "gelu"
+        and family.text.geometry.heads == 4
+    )
+    assert family.betas.last == 0.01 and family.path.times == 100 and family.text.pad == 0
 
 
 def test_a_folder_without_its_small_files_is_the_family(tmp_path: Path) -> None:
@@ -285,9 +292,9 @@ def test_a_folder_without_its_small_files_is_the_family(tmp_path: Path) -> None:
     shutil.rmtree(folder / "scheduler")
     located = find(use(folder))
     assert located.family.unet == SMALL1.unet and located.family.text == SMALL1.text
-    assert located.family.vocabulary is SMALL1.vocabulary and located.decided_by["prediction"].startswith(
-        "the family"
-    )
+    assert located.family.text.vocabulary is SMALL1.text.vocabulary and located.decided_by[
+        "prediction"
+    ].startswith("the family")
     assert open_model(located).digest == small("sd1").digest
 
 
@@ -305,17 +312,19 @@ def test_a_folder_with_only_the_new_tokenizer_file(folder: Path) -> None:
     before = find(use(folder)).family
     tokenizer = tokenizer_json(folder)
     after = find(use(folder)).family
-    assert after.pad == before.pad == 513
-    assert after.tokenizer().padded("a small red boat") == before.tokenizer().padded("a small red boat")
+    assert after.text.pad == before.text.pad == 513
+    assert after.text.tokenizer().padded("a small red boat") == before.text.tokenizer().padded(
+        "a small red boat"
+    )
     edited(tokenizer / "tokenizer_config.json", pad_token="!")
-    assert find(use(folder)).family.pad == 0
+    assert find(use(folder)).family.text.pad == 0
     (tokenizer / "tokenizer_config.json").unlink()
-    assert find(use(folder)).family.pad == SMALL1.pad
+    assert find(use(folder)).family.text.pad == SMALL1.text.pad
 
 
 def test_merge_rules_may_be_one_text_each(folder: Path) -> None:
     tokenizer_json(folder, vocab={"a": 0, "b": 1, "ab": 2, "<|endoftext|>": 3}, merges=["a b"])
-    vocab, merges = find(use(folder)).family.vocabulary()
+    vocab, merges = find(use(folder)).family.text.vocabulary()
     assert merges == [("a", "b")] and len(vocab) == 4
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from families.reduced import FAMILIES, saved, single, small, table, weights
+from families.reduced import FAMILIES, saved, single, small, weights
 from mezzotint.families.export import export_diffusers
 from mezzotint.families.family import Model
 from mezzotint.families.layouts import folder as folder_layout
 from mezzotint.families.registry import open_model
+from mezzotint.families.tables import single_file_of
 from mezzotint.values.recipe import ModelUse
 from mezzotint.weights.files import InMemory, open_tensors, save_tensors
 from mezzotint.weights.folders import open_folder
@@ -28,12 +29,13 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 def test_a_single_file_comes_back_to_the_last_byte(name: str, tmp_path: Path) -> None:
     model = opened(saved(name, tmp_path))
     assert same(weights(model), weights(small(name))) and model.digest == small(name).digest
-    for part in ("unet", "autoencoder", "text", "skip", "pad", "latent", "absent"):
+    for part in ("name", "unet", "autoencoder", "texts", "latent", "needs"):
         assert getattr(model.family, part) == getattr(FAMILIES[name], part), part
-    back = table(model.family).export(InMemory(tmp_path, weights(model)))
+    table = single_file_of(model.family)
+    back = table.export(InMemory(tmp_path, weights(model)))
     file = single(name)
-    assert same(back, {key: file[key] for key in table(model.family).match(file).taken})
-    assert not model.unet.training and model.tokenizer.vocab_size == 49408
+    assert same(back, {key: file[key] for key in table.match(file).taken})
+    assert not model.unet.training and model.text.tokenizer.vocab_size == 49408
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -41,16 +43,16 @@ def test_a_folder_comes_back_to_the_last_byte(name: str, tmp_path: Path) -> None
     model = small(name)
     export_diffusers(model, tmp_path / "model")
     again = opened(tmp_path / "model", None)
-    assert again.prediction == model.prediction and again.family.unet == model.family.unet
+    assert (again.family.name, again.prediction) == (name, model.prediction)
+    assert again.family.unet == model.family.unet
     assert again.family.autoencoder == model.family.autoencoder and again.family.latent == model.family.latent
-    kept = {n: t for n, t in weights(model).items() if name == "sd1" or n in weights(again)}
-    assert same(weights(again), kept)
-    if name == "sd2":
-        lost = weights(model).keys() - weights(again).keys()
-        assert all(n.startswith(("text.blocks.2.", "text.projection.")) for n in lost) and len(lost) == 17
+    assert same(weights(again), {n: t for n, t in weights(model).items() if n in weights(again)})
+    lost = weights(model).keys() - weights(again).keys()
+    assert all(n.startswith(("text.blocks.2.", "text.projection.")) for n in lost)
+    assert len(lost) == (17 if model.family.text.name == "text" and model.family.text.skip else 0)
     export_diffusers(again, tmp_path / "again")
     files = [p.relative_to(tmp_path / "model") for p in (tmp_path / "model").rglob("*") if p.is_file()]
-    assert len(files) == 12
+    assert len(files) == 12 + 6 * (len(again.family.texts) - 1)
     for file in files:
         assert (tmp_path / "model" / file).read_bytes() == (tmp_path / "again" / file).read_bytes(), file
 
@@ -59,14 +61,14 @@ def test_a_folder_of_sd2_computes_what_the_single_file_does(tmp_path: Path) -> N
     model = small("sd2")
     export_diffusers(model, tmp_path / "model")
     again = opened(tmp_path / "model", None)
-    ids = torch.tensor([model.tokenizer.padded("a small red boat")[0]])
-    assert model.tokenizer.padded("a boat") == again.tokenizer.padded("a boat")
-    eos = model.tokenizer.eos
+    ids = torch.tensor([model.text.tokenizer.padded("a small red boat")[0]])
+    assert model.text.tokenizer.padded("a boat") == again.text.tokenizer.padded("a boat")
+    eos = model.text.tokenizer.eos
     with torch.inference_mode():
-        ours = model.text(ids, eos=eos, skip=model.family.skipped(None)).tokens
-        folder = again.text(ids, eos=eos, skip=again.family.skipped(None)).tokens
-        other = model.text(ids, eos=eos, skip=model.family.skipped(3)).tokens
-        assert torch.equal(other, again.text(ids, eos=eos, skip=again.family.skipped(3)).tokens)
+        ours = model.text.network(ids, eos=eos, skip=model.family.text.skipped(None)).tokens
+        folder = again.text.network(ids, eos=eos, skip=again.family.text.skipped(None)).tokens
+        other = model.text.network(ids, eos=eos, skip=model.family.text.skipped(3)).tokens
+        assert torch.equal(other, again.text.network(ids, eos=eos, skip=again.family.text.skipped(3)).tokens)
     assert torch.equal(ours, folder) and not torch.equal(ours, other)
 
 

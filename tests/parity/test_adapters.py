@@ -106,10 +106,10 @@ def test_a_kohya_file_does_here_what_it_does_in_diffusers(
     pipe.load_lora_weights(tmp_path, weight_name="kohya.safetensors")
     pipe.fuse_lora(lora_scale=0.7)
     model, adapters = ours
-    ids = torch.tensor([model.tokenizer.padded("a red cat")[0]])
+    ids = torch.tensor([model.text.tokenizer.padded("a red cat")[0]])
     texts = pipe.text_encoder(ids).last_hidden_state
     expected = pipe.unet(X, T, TEXT).sample
     for weight, bound in ((0.7, True), (0.6, False)):
         adapters.use([(tmp_path / "kohya.safetensors", weight)])
-        got = model.text(ids, eos=model.tokenizer.eos, skip=0).tokens
+        got = model.text.network(ids, eos=model.text.tokenizer.eos, skip=0).tokens
         assert (error(got, texts) <= BOUND) is bound and (error(answer(model), expected) <= BOUND) is bound

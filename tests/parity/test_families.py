@@ -12,7 +12,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNe
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from families.reduced import SMALL2
+from families.reduced import SMALL2, texted
 from mezzotint.diffusion.prediction import VELOCITY
 from mezzotint.families import toy
 from mezzotint.families.export import export_diffusers
@@ -33,11 +33,11 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 def lettered(family: Family) -> Family:
     """The same family with a vocabulary of 40 learned words, so that ids are not letters only."""
     words = train([PROMPT.lower(), "a small boat and a red boat"], SMALLEST + 40)
-    return replace(
+    return texted(
         family,
         vocabulary=lambda: words,
-        pad=0 if family.pad == 0 else len(words.vocab) - 1,
-        text=replace(family.text, vocab=len(words.vocab)),
+        pad=0 if family.text.pad == 0 else len(words.vocab) - 1,
+        vocab=len(words.vocab),
     )
 
 
@@ -78,12 +78,12 @@ def their_ids(pipe: StableDiffusionPipeline, text: str = PROMPT) -> Tensor:
 
 
 def our_ids(model: Model, text: str = PROMPT) -> Tensor:
-    return torch.tensor([model.tokenizer.padded(text)[0]])
+    return torch.tensor([model.text.tokenizer.padded(text)[0]])
 
 
 @torch.inference_mode()
 def our_states(model: Model, ids: Tensor, skip: int) -> Tensor:
-    return model.text(ids, eos=model.tokenizer.eos, skip=skip).tokens
+    return model.text.network(ids, eos=model.text.tokenizer.eos, skip=skip).tokens
 
 
 @torch.inference_mode()
@@ -101,7 +101,7 @@ def test_the_tokens_are_the_same(pair: Pair) -> None:
 def test_the_text_states_are_the_same(pair: Pair) -> None:
     model, pipe = pair
     theirs = their_states(pipe, their_ids(pipe))
-    skip = model.family.skipped(None)
+    skip = model.family.text.skipped(None)
     assert error(our_states(model, our_ids(model), skip), theirs) <= BOUND
     assert error(our_states(model, our_ids(model), 1 - min(skip, 1)), theirs) > 100 * BOUND
     assert error(our_states(model, our_ids(model, "a boat"), skip), theirs) > 100 * BOUND
@@ -109,7 +109,7 @@ def test_the_text_states_are_the_same(pair: Pair) -> None:
 
 def test_the_unet_is_the_same(pair: Pair) -> None:
     model, pipe = pair
-    states = our_states(model, our_ids(model), model.family.skipped(None))
+    states = our_states(model, our_ids(model), model.family.text.skipped(None))
     x = torch.randn(1, 4, 12, 20)
     with torch.inference_mode():
         theirs = pipe.unet(x, 481, states).sample
@@ -185,7 +185,7 @@ def test_a_folder_that_diffusers_wrote_computes_the_same(theirs: Path) -> None:
     assert model.family.defaults.width == 64 and model.family.unet.heads == (2, 4)
     assert our_ids(model).tolist() == their_ids(pipe).tolist()
     states = their_states(pipe, their_ids(pipe))
-    assert error(our_states(model, our_ids(model), model.family.skipped(None)), states) <= BOUND
+    assert error(our_states(model, our_ids(model), model.family.text.skipped(None)), states) <= BOUND
     x = torch.randn(1, 4, 16, 16)
     with torch.inference_mode():
         sample, pixels = pipe.unet(x, 7, states).sample, pipe.vae.decode(x).sample

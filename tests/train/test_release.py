@@ -50,7 +50,7 @@ def test_a_released_model_opens_as_the_same_networks(tmp_path: Path) -> None:
     x, tokens = torch.randn(1, 4, 8, 8), torch.randn(1, 8, 16)
     made = [m.unet(x, torch.tensor([5.0]), Conditioning(tokens)).sample for m in (model, again)]
     assert torch.equal(made[0], made[1])
-    assert again.tokenizer.padded("a red square") == model.tokenizer.padded("a red square")
+    assert again.text.tokenizer.padded("a red square") == model.text.tokenizer.padded("a red square")
 
 
 def test_parts_that_do_not_fit_are_refused(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ class ModelAdapters:
 
 def weights(model: Model) -> dict[str, Tensor]:
     """The tensors that `model` computes with, by our names."""
-    return weights_of((model.unet, model.autoencoder, model.text))
+    return weights_of(model.networks)
 
 
 def original_of(located: Located) -> Callable[[str], Tensor]:

@@ -26,7 +26,9 @@ class Spelling:
 
 
 UNET = ("unet.", "lora_unet_", "oft_unet_", "diffusion_model.", "")
-TEXT = ("text_encoder.", "lora_te_", "lora_te1_")
+TEXT, TEXT_2 = ("text_encoder.", "lora_te_", "lora_te1_"), ("text_encoder_2.", "lora_te2_")
+TEXTS: Mapping[str, tuple[str, ...]] = MappingProxyType({"text": TEXT, "text_l": TEXT, "text_g": TEXT_2})
+"""What stands before the names of each text encoder."""
 PEFT = "base_model.model."
 
 
@@ -36,7 +38,7 @@ def spellings(family: Family) -> tuple[Spelling, ...]:
     return (
         Spelling(UNET, "unet.", unet_diffusers.LAYOUT),
         Spelling(UNET, "unet.", single),
-        Spelling(TEXT, "text.", clip_hf.LAYOUT),
+        *(Spelling(TEXTS[part.name], f"{part.name}.", clip_hf.LAYOUT) for part in family.texts),
     )
 
 

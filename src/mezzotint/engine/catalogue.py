@@ -33,4 +33,5 @@ def _defaults(family: Family) -> list[tuple[str, object]]:
         ("sampler", f"{known.sampler}, spacing {known.spacing}"),
         ("guidance", known.guidance),
         ("predicts", predicts),
+        ("draws from", " and ".join(("a text", *family.needs))),
     ]

@@ -48,7 +48,7 @@ class Engine:
     def unread(self, recipe: Recipe) -> int:
         """How many tokens at the end of the prompt the model does not read, because its text encoder is too short."""
         opened = self._models.get(recipe.passes[0].model, recipe.numerics.precision)
-        return opened.model.tokenizer.padded(recipe.prompt.text)[1]
+        return opened.model.text.tokenizer.padded(recipe.prompt.text)[1]
 
     def _group(self, places: Sequence[int], recipes: Sequence[Recipe]) -> Iterator[Event]:
         use, numerics = recipes[0].passes[0], recipes[0].numerics
@@ -80,8 +80,7 @@ class Engine:
         with placement.pinned(exact):
             guided = stages.guidance_scale(use) != 1
             begun = stages.begin(opened.model, recipes, device)
-            prompts = [recipe.prompt for recipe in recipes]
-            conditioning = stages.encode(opened.model, prompts, guided, device)
+            conditioning = stages.encode(opened.model, recipes, guided, device)
             steps = stages.sample(stages.denoiser(opened, conditioning, use, len(recipes)), begun, use)
         while True:
             before = perf_counter()

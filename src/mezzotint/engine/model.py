@@ -69,7 +69,8 @@ class Models:
                 "use the file that the recipe names, or leave sha256 out",
             )
         device, dtype = self._placement.device, DTYPES[precision]
-        model.text.to(device)
+        for encoder in model.texts:
+            encoder.network.to(device)
         model.unet.to(device, dtype)
         # float16 is too narrow for the sums inside the decoder: black pictures.
         model.autoencoder.to(device, torch.float32 if dtype is torch.float16 else dtype)

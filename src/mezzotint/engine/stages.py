@@ -21,10 +21,11 @@ from mezzotint.diffusion.plan import Plan, make_plan
 from mezzotint.diffusion.samplers.registry import SAMPLERS
 from mezzotint.diffusion.samplers.step import Step
 from mezzotint.engine.model import Opened
+from mezzotint.families.conditions import Asked
 from mezzotint.families.family import Model
 from mezzotint.nets.conditioning import Conditioning
 from mezzotint.values.errors import BadValue
-from mezzotint.values.recipe import Pass, Prompt, Recipe
+from mezzotint.values.recipe import Pass, Recipe
 
 
 @dataclass(frozen=True)
@@ -36,22 +37,44 @@ class Begun:
     noise: Noise
 
 
-def encode(model: Model, prompts: Sequence[Prompt], guided: bool, device: torch.device) -> Conditioning:
-    """Prompts -> tokens (K N) T D: first every prompt, then, when `guided`, every negative prompt.
+def encode(model: Model, recipes: Sequence[Recipe], guided: bool, device: torch.device) -> Conditioning:
+    """Prompts -> the conditioning of K N pictures: first of every prompt, then, when `guided`, of every negative.
 
     Equal texts are encoded once, one text a network call, so a prompt's states never depend on its neighbours.
+    Raises BadValue for a model that does not draw from text alone.
     """
-    wanted = [(p.text, p.clip_skip) for p in prompts]
+    if model.family.needs:
+        needs = " and ".join(model.family.needs)
+        raise BadValue(
+            "model",
+            f"{model.family.title} draws from {needs} besides a text, and this recipe has none",
+            "use a text-to-image model; mezzotint models lists the kinds",
+        )
+    wanted = [(_asked(recipe, negative=False), recipe.prompt.clip_skip) for recipe in recipes]
     if guided:
-        wanted += [(p.negative, p.clip_skip) for p in prompts]
-    states = {key: _states(model, *key, device) for key in dict.fromkeys(wanted)}
-    return Conditioning(tokens=torch.cat([states[key] for key in wanted]))
+        wanted += [(_asked(recipe, negative=True), recipe.prompt.clip_skip) for recipe in recipes]
+    made = {key: model.conditioning(*key, device) for key in dict.fromkeys(wanted)}
+    return stacked([made[key] for key in wanted])
 
 
-def _states(model: Model, text: str, clip_skip: int | None, device: torch.device) -> Tensor:
-    skip = model.family.skipped(clip_skip)
-    ids, _ = model.tokenizer.padded(text)
-    return model.text(torch.tensor([ids], device=device), eos=model.tokenizer.eos, skip=skip).tokens
+def _asked(recipe: Recipe, negative: bool) -> Asked:
+    text = recipe.prompt.negative if negative else recipe.prompt.text
+    return Asked(text, recipe.width, recipe.height, negative)
+
+
+def stacked(parts: Sequence[Conditioning]) -> Conditioning:
+    """Conditionings of one kind as one, along the batch."""
+
+    def joined(values: Sequence[Tensor | None]) -> Tensor | None:
+        present = [value for value in values if value is not None]
+        return torch.cat(present) if present else None
+
+    return Conditioning(
+        tokens=torch.cat([part.tokens for part in parts]),
+        pooled=joined([part.pooled for part in parts]),
+        numbers=joined([part.numbers for part in parts]),
+        planes=joined([part.planes for part in parts]),
+    )
 
 
 def begin(model: Model, recipes: Sequence[Recipe], device: torch.device) -> Begun:
@@ -87,7 +110,13 @@ def guidance_scale(use: Pass) -> float:
 
 def _call(opened: Opened, conditioning: Conditioning, count: int) -> NetworkCall:
     unet, dtype = opened.model.unet, opened.dtype
-    cond = Conditioning(tokens=conditioning.tokens.to(dtype))
+    pooled, planes = conditioning.pooled, conditioning.planes
+    cond = Conditioning(
+        tokens=conditioning.tokens.to(dtype),
+        pooled=None if pooled is None else pooled.to(dtype),
+        numbers=conditioning.numbers,
+        planes=None if planes is None else planes.to(dtype),
+    )
     copies = cond.tokens.shape[0] // count
 
     def call(x: Tensor, t: Tensor) -> Tensor:
@@ -114,7 +143,8 @@ def decode(opened: Opened, latent: Tensor, together: bool) -> Tensor:
     """Clean latents N C h w -> pixels N 3 H W about -1..1 in float32, all in one call or one picture a call."""
     model = opened.model
     dtype = next(model.autoencoder.parameters()).dtype
-    z = (latent / model.family.latent.scale).to(dtype)
+    scaled = model.family.latent
+    z = (latent / scaled.scale + scaled.shift).to(dtype)
     parts = z.unsqueeze(0) if together else z.unsqueeze(1)
     return torch.cat([model.autoencoder.decode(part).float() for part in parts])
 

@@ -4,7 +4,8 @@ Takes a family whose geometries fit the weights, and the weights under our names
 error that lists everything that does not fit; never a part of a model. Knows no file formats.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,18 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from mezzotint.diffusion.prediction import Prediction
-from mezzotint.families.decide import probe
-from mezzotint.families.family import Family, Model
+from mezzotint.diffusion.prediction import NOISE, Prediction
+from mezzotint.families.conditions import Asked
+from mezzotint.families.decide import PROBE_SIDE, probe
+from mezzotint.families.family import Family, Model, TextEncoder
 from mezzotint.nets.autoencoder import Autoencoder
 from mezzotint.nets.clip import ClipText
-from mezzotint.nets.conditioning import Conditioning
 from mezzotint.nets.unet import UNet
 from mezzotint.values.errors import Ambiguous, BadModelFile, WeightsMismatch
 from mezzotint.weights.digest import digest
 
-PREFIXES = ("unet.", "autoencoder.", "text.")
-"""What stands before the names of the weights of each part; the order of `empty_networks` and `weights_of`."""
-
+PROBE_SIZE = 8 * PROBE_SIDE
+"""The side in pixels of the picture that a network is asked about."""
 
 _INITIALISERS = frozenset({nn.init.kaiming_uniform_, nn.init.uniform_, nn.init.normal_, nn.init.constant_})
 
@@ -45,17 +45,19 @@ class _Uninitialised(TorchFunctionMode):
         return func(*args, **given)
 
 
-def empty_networks(family: Family) -> tuple[UNet, Autoencoder, ClipText]:
-    """The networks of `family` without memory for their weights, which are to be assigned."""
+def empty_model(family: Family) -> Model:
+    """The networks of `family` without memory for their weights, which are to be assigned; digest of nothing."""
     with torch.device("meta"), _Uninitialised():
-        return UNet(family.unet), Autoencoder(family.autoencoder), ClipText(family.text)
+        texts = tuple(TextEncoder(part, ClipText(part.geometry)) for part in family.texts)
+        unet, autoencoder = UNet(family.unet), Autoencoder(family.autoencoder)
+    return Model(family, unet, autoencoder, texts, family.prediction or NOISE, "")
 
 
-def weights_of(networks: Iterable[nn.Module]) -> dict[str, Tensor]:
-    """All weights of a UNet, an autoencoder and a text encoder under their full names."""
+def weights_of(networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+    """All weights of networks by name (`Model.networks`) under their full names."""
     return {
-        prefix + name: tensor
-        for prefix, module in zip(PREFIXES, networks, strict=True)
+        f"{part}.{name}": tensor
+        for part, module in networks.items()
         for name, tensor in module.state_dict().items()
     }
 
@@ -67,37 +69,44 @@ def assemble(
     path: Path,
     theirs: Callable[[str], str] = str,
 ) -> Model:
-    """The model that `tensors` (names begin with `unet.`, `autoencoder.`, `text.`; any float type) make.
+    """The model that `tensors` (names begin with `unet.`, `autoencoder.`, `text.` ...; any float type) make.
 
     `prediction` None asks the network itself. `path` and `theirs`, their name of one of ours, serve errors. Raises
     WeightsMismatch, BadModelFile (a value that is no number, a type that is no float) and Ambiguous.
     """
-    unet, autoencoder, text = networks = empty_networks(family)
-    parts = dict(zip(PREFIXES, networks, strict=True))
+    model = empty_model(family)
     check_fit(
-        weights_of(networks), {name: tuple(tensor.shape) for name, tensor in tensors.items()}, path, theirs
+        weights_of(model.networks),
+        {name: tuple(tensor.shape) for name, tensor in tensors.items()},
+        path,
+        theirs,
     )
     plain = _plain(tensors, path, theirs)
-    for prefix, module in parts.items():
-        own = {n.removeprefix(prefix): t for n, t in plain.items() if n.startswith(prefix)}
+    for name, module in model.networks.items():
+        own = {n.removeprefix(f"{name}."): t for n, t in plain.items() if n.startswith(f"{name}.")}
         module.load_state_dict(own, assign=True)
         module.eval()
-    tokenizer = family.tokenizer()
-    if tokenizer.vocab_size > family.text.vocab:
-        raise BadModelFile(
-            path, f"its vocabulary has {tokenizer.vocab_size} tokens, its text encoder {family.text.vocab}"
-        )
-    if prediction is None:
-        states = text(torch.tensor([tokenizer.padded("")[0]]), eos=tokenizer.eos, skip=family.skip)
-        cond = Conditioning(tokens=states.tokens)
-        prediction = probe(lambda x, t: unet(x, t, cond).sample, family.unet.in_channels)
+    for encoder in model.texts:
+        words, vocab = encoder.tokenizer.vocab_size, encoder.part.geometry.vocab
+        if words > vocab:
+            raise BadModelFile(path, f"its vocabulary has {words} tokens, its text encoder {vocab}")
+    prediction = prediction or _shown(model)
     if prediction is None:
         raise Ambiguous(
             path,
             "it does not say whether it predicts noise or velocity, and one call of its network did not show it",
             hint="choose with --prediction noise or --prediction velocity",
         )
-    return Model(family, unet, autoencoder, text, tokenizer, prediction, digest(tensors))
+    return replace(model, prediction=prediction, digest=digest(tensors))
+
+
+def _shown(model: Model) -> Prediction | None:
+    """What one call of the network shows that it predicts."""
+    cond = model.conditioning(Asked("", PROBE_SIZE, PROBE_SIZE), None, torch.device("cpu"))
+    channels = model.family.unet.in_channels
+    if channels != model.family.unet.out_channels:
+        return None
+    return probe(lambda x, t: model.unet(x, t, cond).sample, channels)
 
 
 def check_fit(

@@ -17,14 +17,18 @@ from mezzotint.weights.folders import open_folder, read_json
 SINGLE_FILE = "single file"
 FOLDER = "diffusers folder"
 
-PARTS = (folder_layout.UNET, folder_layout.AUTOENCODER, folder_layout.TEXT)
+PARTS = (folder_layout.UNET, folder_layout.AUTOENCODER)
+TEXTS = (folder_layout.TEXT, folder_layout.TEXT_2)
 CONFIGS = (
     "unet/config.json",
     "vae/config.json",
     "text_encoder/config.json",
+    "text_encoder_2/config.json",
     "scheduler/scheduler_config.json",
     "tokenizer/special_tokens_map.json",
     "tokenizer/tokenizer_config.json",
+    "tokenizer_2/special_tokens_map.json",
+    "tokenizer_2/tokenizer_config.json",
 )
 
 Config = Mapping[str, object]
@@ -48,15 +52,15 @@ def open_checkpoint(path: Path) -> Checkpoint:
     """What lies at `path`. Raises ModelNotFound, PickleRefused, Ambiguous, BadModelFile."""
     if not path.is_dir():
         return Checkpoint(path, SINGLE_FILE, open_tensors(path))
-    present = [part for part in PARTS if (path / part).is_dir()]
+    present = [part for part in (*PARTS, *TEXTS) if (path / part).is_dir()]
     if not present:
         raise ModelNotFound(
             str(path),
             "this folder has no unet/, vae/ and text_encoder/; give such a folder, or a .safetensors file",
         )
-    if len(present) < len(PARTS):
-        absent = ", ".join(part for part in PARTS if part not in present)
-        raise BadModelFile(path, f"has no {absent}", hint="download the whole folder")
-    source = Joined(path, {part: open_folder(path / part) for part in PARTS})
+    needed = PARTS if folder_layout.TEXT_2 in present else (*PARTS, folder_layout.TEXT)
+    if absent := [part for part in needed if part not in present]:
+        raise BadModelFile(path, f"has no {', '.join(absent)}", hint="download the whole folder")
+    source = Joined(path, {part: open_folder(path / part) for part in present})
     configs = {name: read_json(path / name) for name in CONFIGS if (path / name).is_file()}
     return Checkpoint(path, FOLDER, source, MappingProxyType(configs))

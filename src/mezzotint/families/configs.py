@@ -9,31 +9,43 @@ from types import MappingProxyType
 from typing import cast
 
 from mezzotint.families.checkpoint import Checkpoint
-from mezzotint.families.family import Betas, Family
+from mezzotint.families.family import Betas, Family, Latent, TextPart
+from mezzotint.families.layouts.single_file import ZERO_SNR
+from mezzotint.nets.autoencoder import AutoencoderGeometry
 from mezzotint.nets.clip import ACTIVATIONS
 from mezzotint.values.errors import BadModelFile, shorten
 
-UNET, AUTOENCODER, TEXT = "unet/config.json", "vae/config.json", "text_encoder/config.json"
+UNET, AUTOENCODER = "unet/config.json", "vae/config.json"
+TEXT, TEXT_2 = "text_encoder/config.json", "text_encoder_2/config.json"
 SCHEDULER = "scheduler/scheduler_config.json"
-SPECIAL, TOKENIZER = "tokenizer/special_tokens_map.json", "tokenizer/tokenizer_config.json"
 
 FIXED: Mapping[str, Mapping[str, tuple[object, ...]]] = MappingProxyType(
     {
         UNET: {
             "act_fn": ("silu",),
+            "addition_embed_type": (None, "text_time"),
             "center_input_sample": (False,),
+            "class_embed_type": (None, "projection"),
+            "class_embeddings_concat": (False,),
+            "conv_in_kernel": (3,),
+            "conv_out_kernel": (3,),
+            "cross_attention_norm": (None,),
             "downsample_padding": (1,),
             "dual_cross_attention": (False,),
+            "encoder_hid_dim_type": (None,),
             "flip_sin_to_cos": (True,),
             "freq_shift": (0,),
             "mid_block_scale_factor": (1,),
             "norm_eps": (1e-5,),
-            "only_cross_attention": (False,),
+            "resnet_out_scale_factor": (1, None),
+            "resnet_skip_time_act": (False,),
             "resnet_time_scale_shift": ("default",),
+            "time_embedding_act_fn": (None,),
             "time_embedding_type": ("positional",),
         },
-        AUTOENCODER: {"act_fn": ("silu",), "shift_factor": (None, 0)},
+        AUTOENCODER: {"act_fn": ("silu",)},
         TEXT: {"layer_norm_eps": (1e-5,)},
+        TEXT_2: {"layer_norm_eps": (1e-5,)},
         SCHEDULER: {
             "beta_schedule": ("scaled_linear",),
             "rescale_betas_zero_snr": (False, None),
@@ -48,6 +60,12 @@ PREDICTION_TYPES = MappingProxyType({"epsilon": "noise", "v_prediction": "veloci
 
 def check_fixed(checkpoint: Checkpoint) -> None:
     """Raises BadModelFile for a setting that is not what this program computes with."""
+    if ZERO_SNR in checkpoint.source:
+        raise BadModelFile(
+            checkpoint.path,
+            f"was trained to pure noise (the marker tensor {ZERO_SNR}), which is not supported",
+            hint="use a model without zero terminal SNR",
+        )
     for file, settings in FIXED.items():
         config = checkpoint.config(file)
         for name, allowed in settings.items():
@@ -55,7 +73,7 @@ def check_fixed(checkpoint: Checkpoint) -> None:
                 raise BadModelFile(
                     checkpoint.path / file,
                     f"{name} is {shorten(config[name], 30)}, which is not supported",
-                    hint="use a Stable Diffusion 1 or 2 model",
+                    hint="use a Stable Diffusion 1, 2 or XL model as it was published",
                 )
 
 
@@ -76,18 +94,18 @@ def unet_heads(family: Family, checkpoint: Checkpoint, channels: tuple[int, ...]
     return heads
 
 
-def text_heads(family: Family, checkpoint: Checkpoint, width: int) -> int:
-    """Heads of the text encoder; without a configuration they are as wide as the family's."""
-    own = max(1, width * family.text.heads // family.text.width)
-    return whole(checkpoint, TEXT, "num_attention_heads", own)
+def text_heads(part: TextPart, checkpoint: Checkpoint, file: str, width: int) -> int:
+    """Heads of a text encoder, whose configuration is `file`; without one they are as wide as the family's."""
+    own = max(1, width * part.geometry.heads // part.geometry.width)
+    return whole(checkpoint, file, "num_attention_heads", own)
 
 
-def activation(family: Family, checkpoint: Checkpoint) -> str:
-    """The activation of the text encoder, a name in ACTIVATIONS."""
-    name = str(checkpoint.config(TEXT).get("hidden_act", family.text.activation))
+def activation(part: TextPart, checkpoint: Checkpoint, file: str) -> str:
+    """The activation of a text encoder, a name in ACTIVATIONS."""
+    name = str(checkpoint.config(file).get("hidden_act", part.geometry.activation))
     if name not in ACTIVATIONS:
         raise BadModelFile(
-            checkpoint.path / TEXT, f"hidden_act is {shorten(name, 30)}, which is not supported"
+            checkpoint.path / file, f"hidden_act is {shorten(name, 30)}, which is not supported"
         )
     return name
 
@@ -101,9 +119,17 @@ def betas(family: Family, checkpoint: Checkpoint) -> Betas:
     return Betas(first, last, whole(checkpoint, SCHEDULER, "num_train_timesteps", family.betas.count))
 
 
-def latent_scale(family: Family, checkpoint: Checkpoint) -> float:
-    """The factor that gives latents unit variance."""
-    return number(checkpoint, AUTOENCODER, "scaling_factor", family.latent.scale)
+def latent(family: Family, checkpoint: Checkpoint, geometry: AutoencoderGeometry) -> Latent:
+    """The latents of an autoencoder: their sizes, and what gives them a mean of zero and unit variance."""
+    scale = number(checkpoint, AUTOENCODER, "scaling_factor", family.latent.scale)
+    given = checkpoint.config(AUTOENCODER).get("shift_factor")
+    if given is None:
+        return Latent(geometry.latent, geometry.factor, scale, family.latent.shift)
+    if not isinstance(given, int | float) or isinstance(given, bool) or not abs(given) < 1e6:
+        raise BadModelFile(
+            checkpoint.path / AUTOENCODER, f"shift_factor is {shorten(given, 30)}, not a usable number"
+        )
+    return Latent(geometry.latent, geometry.factor, scale, float(given))
 
 
 def side(checkpoint: Checkpoint, family: Family) -> int | None:

@@ -1,4 +1,4 @@
-"""What a family is: the geometry of its networks, its path, its text encoder's layer, and its defaults.
+"""What a family is: the geometry of its networks, its path, how texts steer it, and its defaults.
 
 Takes nothing; gives frozen data (`Family`) and the opened parts (`Model`). The only nouns that join networks, text,
 diffusion and weights. Knows no file and no device.
@@ -7,11 +7,17 @@ diffusion and weights. Knows no file and no device.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
+
+import torch
+from torch import nn
 
 from mezzotint.diffusion.path import Diffused, scaled_linear
 from mezzotint.diffusion.prediction import Prediction
+from mezzotint.families.conditions import Asked, Condition, plain
 from mezzotint.nets.autoencoder import Autoencoder, AutoencoderGeometry
-from mezzotint.nets.clip import ClipGeometry, ClipText
+from mezzotint.nets.clip import ClipGeometry, ClipText, TextStates
+from mezzotint.nets.conditioning import Conditioning
 from mezzotint.nets.unet import UNet, UNetGeometry
 from mezzotint.text.clip import ClipTokenizer
 from mezzotint.text.vocabulary import Vocabulary
@@ -42,20 +48,74 @@ class Defaults:
 
 @dataclass(frozen=True)
 class Latent:
-    """`channels` of a latent, pixels per latent pixel (`factor`), and the `scale` that gives it unit variance."""
+    """`channels` of a latent, pixels per latent pixel (`factor`), and the `shift` that gives it a mean of zero and
+    then the `scale` that gives it unit variance."""
 
     channels: int
     factor: int
     scale: float
+    shift: float = 0.0
+
+
+@dataclass(frozen=True)
+class TextPart:
+    """One text encoder of a family; `name` stands before the names of its weights.
+
+    `vocabulary` reads its tokens, `pad` is the id that fills a text up to its length. `skip` layers are left out at
+    the end where the recipe does not say, and what is read goes through the final norm if `normed`; the last `absent`
+    layers that the family was trained with are not in the weights (diffusers folders of SD 2 leave out the one that
+    is never read).
+    """
+
+    name: str
+    geometry: ClipGeometry
+    vocabulary: Callable[[], Vocabulary]
+    pad: int
+    skip: int = 0
+    absent: int = 0
+    normed: bool = True
+
+    def tokenizer(self) -> ClipTokenizer:
+        """The tokenizer of this encoder; reads the vocabulary."""
+        vocab, merges = self.vocabulary()
+        return ClipTokenizer.from_files(vocab, merges, self.pad, self.geometry.length)
+
+    def skipped(self, clip_skip: int | None) -> int:
+        """How many layers to leave out for a recipe's `clip_skip`. Raises BadValue: no such layer here."""
+        if clip_skip is None:
+            return self.skip
+        first, last = 1 + self.absent, self.geometry.layers + self.absent
+        if not first <= clip_skip <= last:
+            raise BadValue(
+                "clip_skip",
+                f"the text encoder of this model has no layer {clip_skip}",
+                f"use {first} to {last}",
+            )
+        return clip_skip - 1 - self.absent
+
+
+SAFETY: Mapping[str, object] = MappingProxyType(
+    {"requires_safety_checker": False, "safety_checker": (None, None)}
+)
+"""What the pipelines of SD 1 and 2 ask for and may go without."""
+
+
+@dataclass(frozen=True)
+class Diffusers:
+    """What diffusers calls things of this family: its `pipeline` with its `settings`, and the `added` embedding of the
+    UNet."""
+
+    pipeline: str = "StableDiffusionPipeline"
+    added: str = "add_embedding."
+    settings: Mapping[str, object] = field(default_factory=lambda: SAFETY)
 
 
 @dataclass(frozen=True)
 class Family:
     """One family, or one model's variant of it: a file with other widths is `dataclasses.replace` of its family.
 
-    `vocabulary` reads the tokens of the text encoder, `pad` is the id that fills a text up to its length.
-    `skip` text layers are left out at the end where the recipe does not say; the last `absent` layers that the family
-    was trained with are not in the weights (diffusers folders of SD 2 leave out the one that is never read).
+    `texts` are its text encoders in the order in which `condition` joins them. `needs` says what it draws from
+    besides a text, in words ("a picture"); nothing for text-to-image.
     `head_width` channels make a head of the UNet where shapes alone do not tell; None: every level has the same count.
     `prediction` None: files of this family come in both kinds and one has to be decided for each; `sides` are the
     default width and height by the name of the prediction, where they differ.
@@ -65,40 +125,45 @@ class Family:
     title: str
     unet: UNetGeometry
     autoencoder: AutoencoderGeometry
-    text: ClipGeometry
-    vocabulary: Callable[[], Vocabulary]
-    pad: int
-    skip: int
+    texts: tuple[TextPart, ...]
     betas: Betas
     prediction: Prediction | None
     latent: Latent
     defaults: Defaults
+    condition: Condition = plain
+    needs: tuple[str, ...] = ()
     head_width: int | None = None
-    absent: int = 0
     sides: Mapping[str, int] = field(default_factory=dict[str, int])
+    diffusers: Diffusers = Diffusers()
 
     @cached_property
     def path(self) -> Diffused:
         """The path from a picture to noise that the family was trained on."""
         return Diffused(scaled_linear(self.betas.first, self.betas.last, self.betas.count))
 
-    def tokenizer(self) -> ClipTokenizer:
-        """The tokenizer of the text encoder; reads the vocabulary."""
-        vocab, merges = self.vocabulary()
-        return ClipTokenizer.from_files(vocab, merges, self.pad, self.text.length)
+    @property
+    def text(self) -> TextPart:
+        """The first text encoder: of SD 1 and 2 the only one."""
+        return self.texts[0]
 
-    def skipped(self, clip_skip: int | None) -> int:
-        """How many text layers to leave out for a recipe's `clip_skip`. Raises BadValue: no such layer here."""
-        if clip_skip is None:
-            return self.skip
-        first, last = 1 + self.absent, self.text.layers + self.absent
-        if not first <= clip_skip <= last:
-            raise BadValue(
-                "clip_skip",
-                f"the text encoder of this model has no layer {clip_skip}",
-                f"use {first} to {last}",
-            )
-        return clip_skip - 1 - self.absent
+
+@dataclass(frozen=True)
+class TextEncoder:
+    """One opened text encoder. The vocabulary is read when the first text comes."""
+
+    part: TextPart
+    network: ClipText
+
+    @cached_property
+    def tokenizer(self) -> ClipTokenizer:
+        """The tokenizer of this encoder."""
+        return self.part.tokenizer()
+
+    def states(self, text: str, clip_skip: int | None, device: torch.device) -> TextStates:
+        """The states of one text, `tokens` 1 T D and `pooled` 1 P, on `device`, where the network must be."""
+        ids = torch.tensor([self.tokenizer.padded(text)[0]], device=device)
+        skip = self.part.skipped(clip_skip)
+        return self.network(ids, eos=self.tokenizer.eos, skip=skip, normed=self.part.normed)
 
 
 @dataclass
@@ -112,7 +177,22 @@ class Model:
     family: Family
     unet: UNet
     autoencoder: Autoencoder
-    text: ClipText
-    tokenizer: ClipTokenizer
+    texts: tuple[TextEncoder, ...]
     prediction: Prediction
     digest: str
+
+    @property
+    def text(self) -> TextEncoder:
+        """The first text encoder: of SD 1 and 2 the only one."""
+        return self.texts[0]
+
+    @property
+    def networks(self) -> Mapping[str, nn.Module]:
+        """Every network by the name that stands before the names of its weights."""
+        texts = {encoder.part.name: encoder.network for encoder in self.texts}
+        return {"unet": self.unet, "autoencoder": self.autoencoder, **texts}
+
+    def conditioning(self, asked: Asked, clip_skip: int | None, device: torch.device) -> Conditioning:
+        """What one text steers this model with, B = 1, on `device`, where the text encoders must be."""
+        states = {t.part.name: t.states(asked.text, clip_skip, device) for t in self.texts}
+        return self.family.condition(states, asked)

@@ -1,7 +1,8 @@
-"""Reads the geometry of the three networks off names and shapes of weights.
+"""Reads the geometry of networks off names and shapes of weights.
 
-Takes shapes by our names (`unet.`, `autoencoder.`, `text.`). Gives geometries; what shapes do not tell (head counts,
-groups, activation) comes in as arguments. Raises WeightsMismatch where a weight that decides something is missing.
+Takes shapes by our names (`unet.`, `autoencoder.`, `text.` ...). Gives geometries; what shapes do not tell (head
+counts, groups, activation) comes in as arguments. Raises WeightsMismatch where a weight that decides something is
+missing.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from mezzotint.nets.autoencoder import AutoencoderGeometry
 from mezzotint.nets.clip import ClipGeometry
-from mezzotint.nets.unet import UNetGeometry
+from mezzotint.nets.unet import UNetGeometry, Vector
 from mezzotint.values.errors import WeightsMismatch
 
 Shape = tuple[int, ...]
@@ -48,22 +49,50 @@ class Shapes:
         return number
 
 
-def unet_geometry(shapes: Shapes, heads: Callable[[Shape], Shape], norm_groups: int) -> UNetGeometry:
-    """The UNet of these weights; `heads` gives the head counts for the widths of the levels."""
+def unet_geometry(
+    shapes: Shapes,
+    heads: Callable[[Shape], Shape],
+    norm_groups: int,
+    added: Callable[[int], Vector | None] = lambda width: None,
+) -> UNetGeometry:
+    """The UNet of these weights; `heads` gives the head counts for the widths of the levels, `added` says what the
+    values are made of that are added to the time, as many as it is told."""
     levels = range(shapes.count("down"))
     channels = tuple(shapes.side(f"down.{i}.resnets.0.conv1.weight", 0) for i in levels)
+    attention = tuple(shapes.has(f"down.{i}.attentions.0") for i in levels)
+    blocks = shapes.count("mid.attention.blocks")
+    context = shapes.side("mid.attention.blocks.0.attn2.k.weight", 1)
+    # Only a self-attention reads as many values as its level is wide; a text of that width looks like one.
+    sources = [
+        _source(shapes, i) if on else width for i, on, width in zip(levels, attention, channels, strict=True)
+    ]
+    cross_only = tuple(source != width for source, width in zip(sources, channels, strict=True))
+    depth = tuple(
+        shapes.count(f"down.{i}.attentions.0.blocks") if on else 1 for i, on in enumerate(attention)
+    )
+    alike = all(own == blocks for own, on in zip(depth, attention, strict=True) if on)
+    vectors = shapes.side("added_in.weight", 1) if shapes.has("added_in.weight") else 0
     return UNetGeometry(
         in_channels=shapes.side("conv_in.weight", 1),
         out_channels=shapes.side("conv_out.weight", 0),
         channels=channels,
         layers=shapes.count("down.0.resnets"),
-        attention=tuple(shapes.has(f"down.{i}.attentions.0") for i in levels),
+        attention=attention,
         heads=heads(channels),
-        context=shapes.side("mid.attention.blocks.0.attn2.k.weight", 1),
-        blocks=shapes.count("mid.attention.blocks"),
+        context=context,
+        blocks=blocks,
         linear_projection=shapes.rank("mid.attention.proj_in.weight") == 2,
         norm_groups=norm_groups,
+        depth=() if alike else depth,
+        cross_only=cross_only if any(cross_only) else (),
+        added=added(vectors) if vectors else None,
+        classes=shapes.side("classes.weight", 0) if shapes.has("classes.weight") else 0,
     )
+
+
+def _source(shapes: Shapes, level: int) -> int:
+    """How wide the first attention of a level reads."""
+    return shapes.side(f"down.{level}.attentions.0.blocks.0.attn1.k.weight", 1)
 
 
 def autoencoder_geometry(shapes: Shapes, norm_groups: int) -> AutoencoderGeometry:

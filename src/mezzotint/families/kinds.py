@@ -14,7 +14,6 @@ ADD_ONS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
         "a LoRA": re.compile(r".*(?:\blora_(?:up|down|A|B)\b|_lora\.)"),
         "a ControlNet": re.compile(r"(?:control_model|controlnet_cond_embedding)\."),
-        "an SDXL model": re.compile(r"conditioner\.embedders\."),
         "an SD 3 model": re.compile(r"(?:model\.diffusion_model\.)?joint_blocks\."),
         "an IP-Adapter": re.compile(r"(?:ip_adapter|image_proj)\."),
         "a textual inversion": re.compile(r"(?:emb_params|string_to_param|clip_[lg]$|<[^>]+>$)"),
@@ -26,15 +25,16 @@ PARTS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
         "a UNet": re.compile(r"(?:model\.diffusion_model\.|unet/|(?:down_blocks|input_blocks)\.0\.)"),
         "an autoencoder": re.compile(r"(?:first_stage_model\.|vae/|(?:encoder|decoder)\.conv_in\.)"),
-        "a text encoder": re.compile(r"(?:cond_stage_model\.|text_encoder/|text_model\.|embeddings\.)"),
+        "a text encoder": re.compile(
+            r"(?:cond_stage_model\.|conditioner\.embedders\.|text_encoder(?:_2)?/|text_model\.|embeddings\.)"
+        ),
     }
 )
 """A whole model has all three."""
 
 HINTS: Mapping[str, str] = MappingProxyType(
     {
-        "an SDXL model": "SDXL is not supported; use a Stable Diffusion 1 or 2 model",
-        "an SD 3 model": "SD 3 is not supported; use a Stable Diffusion 1 or 2 model",
+        "an SD 3 model": "SD 3 is not supported; use a Stable Diffusion 1, 2 or XL model",
     }
 )
 WHOLE = "give a whole model: a checkpoint file with UNet, autoencoder and text encoder, or a diffusers folder"

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mezzotint.diffusion.prediction import PREDICTIONS, Prediction
 from mezzotint.families.assemble import assemble, weights_of
-from mezzotint.families.family import Betas, Defaults, Family, Latent, Model
+from mezzotint.families.family import Betas, Defaults, Family, Latent, Model, TextPart
 from mezzotint.nets.autoencoder import AutoencoderGeometry
 from mezzotint.nets.clip import ClipGeometry
 from mezzotint.nets.unet import UNetGeometry
@@ -68,10 +68,15 @@ def family(folder: Path | None = None) -> Family:
         title=described.title,
         unet=described.unet,
         autoencoder=described.autoencoder,
-        text=described.text,
-        vocabulary=partial(load, where / VOCAB, where / MERGES),
-        pad=described.pad,
-        skip=described.skip,
+        texts=(
+            TextPart(
+                name="text",
+                geometry=described.text,
+                vocabulary=partial(load, where / VOCAB, where / MERGES),
+                pad=described.pad,
+                skip=described.skip,
+            ),
+        ),
         betas=described.betas,
         prediction=prediction,
         latent=described.latent,
@@ -94,20 +99,20 @@ def pack_mini(model: Model, folder: Path, storage: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputFailed(folder, str(error)) from error
-    tensors = weights_of((model.unet, model.autoencoder, model.text))
+    tensors = weights_of(model.networks)
     described = Described(
         title=model.family.title,
         unet=model.family.unet,
         autoencoder=model.family.autoencoder,
-        text=model.family.text,
-        pad=model.family.pad,
-        skip=model.family.skip,
+        text=model.text.part.geometry,
+        pad=model.text.part.pad,
+        skip=model.text.part.skip,
         betas=model.family.betas,
         prediction=model.prediction.name,
         latent=model.family.latent,
         defaults=model.family.defaults,
     )
     save_tensors(compact(tensors, storage), folder / WEIGHTS, {"storage": storage})
-    save(model.family.vocabulary(), folder)
+    save(model.text.part.vocabulary(), folder)
     text = TypeAdapter(Described).dump_json(described, indent=1)
     write_atomically(folder / GEOMETRY, lambda file: file.write(text + b"\n"))

@@ -22,7 +22,8 @@ class Recognised:
 
     `kind` is "a model" or what else it is; `family`, `prediction` ("noise" or "velocity") and `layout` are None where
     they are unknown. `precision` is the type most values are stored in, `parameters` counts the values that are used
-    (all, where it cannot be told). `decided_by` names for each answer what gave it; `problems` say why it cannot draw.
+    (all, where it cannot be told). `needs` says what it draws from besides a text. `decided_by` names for each answer
+    what gave it; `problems` say why it cannot draw.
     """
 
     path: Path
@@ -32,6 +33,7 @@ class Recognised:
     prediction: str | None
     precision: str
     parameters: int
+    needs: tuple[str, ...]
     decided_by: Mapping[str, str]
     problems: tuple[str, ...]
 
@@ -59,6 +61,7 @@ def recognise(path: Path) -> Recognised:
         prediction=resolved.decided.prediction.name if resolved and resolved.decided else None,
         precision=next((name for name, _ in sizes.most_common(1)), "none"),
         parameters=sizes.total(),
+        needs=resolved.family.needs if resolved else (),
         decided_by=resolved.decided_by if resolved else MappingProxyType({"kind": "names of the tensors"}),
         problems=problems,
     )

@@ -7,6 +7,7 @@ built-in models are rows of a table; files and folders are recognised by what is
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,16 +17,25 @@ from mezzotint.families.assemble import assemble
 from mezzotint.families.checkpoint import open_checkpoint
 from mezzotint.families.family import Family, Model
 from mezzotint.families.resolve import Resolved, resolve
-from mezzotint.families.sd1 import SD1
-from mezzotint.families.sd2 import SD2
+from mezzotint.families.sdxl import SDXL_TURBO
 from mezzotint.families.shelf import folders, on_shelf
+from mezzotint.families.signs import FILED
 from mezzotint.values.errors import ModelNotFound, nearest
 from mezzotint.values.recipe import ModelUse
 
 BUILT_IN = "built in"
 
+
+def _known(family: Family) -> Family:
+    return family
+
+
 FAMILIES: Mapping[str, Callable[[], Family]] = MappingProxyType(
-    {"mini": mini.family, "toy": lambda: toy.TOY, "sd1": lambda: SD1, "sd2": lambda: SD2}
+    {
+        "mini": mini.family,
+        "toy": lambda: toy.TOY,
+        **{family.name: partial(_known, family) for family in (*FILED, SDXL_TURBO)},
+    }
 )
 """Every family by name. Calling it may read the data that the family is shipped with (ModelNotFound without it)."""
 

@@ -1,7 +1,7 @@
 """From a checkpoint to its family: names and shapes tell the networks, small files and family data the rest.
 
 Takes a checkpoint whose headers are read. Gives the family with this very model's geometry, the table that loads it
-and the prediction as far as it is known. Reads no weights; a model that cannot draw here is a typed error.
+and the prediction as far as it is known. Reads no weights; a model that is none of the families is a typed error.
 """
 
 from collections.abc import Mapping
@@ -13,13 +13,14 @@ import torch
 from mezzotint.families import configs
 from mezzotint.families.checkpoint import FOLDER, Checkpoint
 from mezzotint.families.decide import Decided, decide
-from mezzotint.families.family import Family, Latent
+from mezzotint.families.family import Family, TextPart
 from mezzotint.families.geometry import Shape, Shapes, autoencoder_geometry, clip_geometry, unet_geometry
 from mezzotint.families.kinds import MODEL, hint_for, kind_of
-from mezzotint.families.layouts import autoencoder_ldm, folder, single_file, unet_ldm
-from mezzotint.families.sd1 import SD1
-from mezzotint.families.sd2 import SD2
+from mezzotint.families.layouts import folder, single_file
+from mezzotint.families.signs import Sign, Signed, signed
+from mezzotint.families.tables import single_file_for
 from mezzotint.families.words import words_of
+from mezzotint.nets.unet import Vector
 from mezzotint.values.errors import BadModelFile, BadValue
 from mezzotint.weights.files import InMemory, TensorSource
 from mezzotint.weights.layout import Layout
@@ -39,19 +40,19 @@ class Resolved:
 def resolve(checkpoint: Checkpoint, chosen: str | None) -> Resolved:
     """The family, table and prediction of a checkpoint; `chosen` is an explicit prediction.
 
-    Raises BadModelFile (not a model this program draws with, or settings it does not have) and WeightsMismatch.
+    Raises BadModelFile (not a model of a family here, or settings it does not have) and WeightsMismatch.
     """
     kind = kind_of(checkpoint.source)
     if kind != MODEL:
         raise BadModelFile(checkpoint.path, f"is {kind}, not a model to draw with", hint=hint_for(kind))
-    open_clip = any(name.startswith(single_file.CLIP_OPEN) for name in checkpoint.source)
-    table = folder.LAYOUT if checkpoint.layout == FOLDER else _single_file_table(checkpoint.source, open_clip)
-    shapes = shapes_of(table, checkpoint.source)
     configs.check_fixed(checkpoint)
-    linear = len(shapes.get("unet.mid.attention.proj_in.weight", ())) == 2
-    base = SD2 if open_clip or linear else SD1
+    texts = folder.texts_in(checkpoint.source) if checkpoint.layout == FOLDER else {}
+    table = folder.layout(texts) if texts else single_file_for(checkpoint.source)
+    shapes = shapes_of(table, checkpoint.source)
+    found = signed(_sign(checkpoint, shapes), checkpoint)
+    folders = {ours: theirs.removesuffix("/") for theirs, ours in texts.items()}
     try:
-        family = _fitted(base, checkpoint, shapes)
+        family = _fitted(found.family, checkpoint, shapes, folders)
     except BadValue as error:
         raise BadModelFile(checkpoint.path, f"has sizes no network can have ({error.message})") from None
     _check_parts(family, checkpoint)
@@ -61,20 +62,30 @@ def resolve(checkpoint: Checkpoint, chosen: str | None) -> Resolved:
     )
     if side is not None:
         family = replace(family, defaults=replace(family.defaults, width=side, height=side))
-    return Resolved(checkpoint, family, table, decided, _reasons(checkpoint, base, open_clip, decided))
+    return Resolved(checkpoint, family, table, decided, _reasons(checkpoint, found, decided))
 
 
-def _reasons(
-    checkpoint: Checkpoint, base: Family, open_clip: bool, decided: Decided | None
-) -> Mapping[str, str]:
-    projections = (
-        f"the projections in the UNet ({'Linear' if base.unet.linear_projection else 'convolutions'})"
+def _sign(checkpoint: Checkpoint, shapes: Mapping[str, Shape]) -> Sign:
+    """What the names and shapes of a checkpoint say of its family."""
+    unet = Shapes(shapes, "unet.", checkpoint.path)
+    open_clip = any(name.startswith(single_file.CLIP_OPEN) for name in checkpoint.source)
+    return Sign(
+        texts=frozenset(name.partition(".")[0] for name in shapes) - {"unet", "autoencoder"},
+        later=open_clip or unet.rank("mid.attention.proj_in.weight") == 2,
+        extra=unet.side("conv_in.weight", 1) - unet.side("conv_out.weight", 0),
+        added=unet.has("added_in"),
+        classes=unet.has("classes"),
     )
+
+
+def _reasons(checkpoint: Checkpoint, found: Signed, decided: Decided | None) -> Mapping[str, str]:
     return MappingProxyType(
         {
-            "family": "the names of the text encoder (OpenCLIP)" if open_clip else projections,
+            "family": found.by,
             "geometry": "the shapes of the tensors",
-            "heads": configs.UNET if configs.UNET in checkpoint.configs else f"the family: {base.title}",
+            "heads": configs.UNET
+            if configs.UNET in checkpoint.configs
+            else f"the family: {found.family.title}",
             "prediction": decided.by if decided else "open until the network is run once",
         }
     )
@@ -86,17 +97,11 @@ def shapes_of(table: Layout, source: TensorSource) -> dict[str, Shape]:
     return {name: tuple(t.shape) for name, t in table.load(InMemory(source.path, empty)).items()}
 
 
-def _single_file_table(source: TensorSource, open_clip: bool) -> Layout:
-    unet = (n.removeprefix(single_file.UNET) for n in source if n.startswith(single_file.UNET))
-    images = (
-        n.removeprefix(single_file.AUTOENCODER) for n in source if n.startswith(single_file.AUTOENCODER)
-    )
-    layers, attention = unet_ldm.numbering(unet)
-    return single_file.layout(layers, attention, autoencoder_ldm.levels_in(images), open_clip)
-
-
-def _fitted(base: Family, checkpoint: Checkpoint, shapes: Mapping[str, Shape]) -> Family:
-    """`base` with the geometry, the schedule and the vocabulary of this checkpoint."""
+def _fitted(
+    base: Family, checkpoint: Checkpoint, shapes: Mapping[str, Shape], folders: Mapping[str, str]
+) -> Family:
+    """`base` with the geometry, the schedule and the vocabularies of this checkpoint; `folders` says where its text
+    encoders lie, by our names."""
 
     def part(prefix: str) -> Shapes:
         return Shapes(shapes, prefix, checkpoint.path)
@@ -105,42 +110,69 @@ def _fitted(base: Family, checkpoint: Checkpoint, shapes: Mapping[str, Shape]) -
         return configs.whole(checkpoint, file, "norm_num_groups", 32)
 
     autoencoder = autoencoder_geometry(part("autoencoder."), groups(configs.AUTOENCODER))
-    vocabulary, pad = words_of(base, checkpoint)
-    # diffusers folders hold the text layers up to the one that is read, and then read the last.
-    absent = base.skip if checkpoint.layout == FOLDER else 0
+    texts = tuple(
+        _text(text, checkpoint, part(f"{text.name}."), folders.get(text.name, "")) for text in base.texts
+    )
+    unet = unet_geometry(
+        part("unet."),
+        lambda widths: configs.unet_heads(base, checkpoint, widths),
+        groups(configs.UNET),
+        lambda width: _vector(base, texts, width),
+    )
     return replace(
         base,
-        unet=unet_geometry(
-            part("unet."), lambda widths: configs.unet_heads(base, checkpoint, widths), groups(configs.UNET)
-        ),
+        unet=unet,
         autoencoder=autoencoder,
-        text=clip_geometry(
-            part("text."),
-            lambda width: configs.text_heads(base, checkpoint, width),
-            configs.activation(base, checkpoint),
-        ),
+        texts=texts,
+        betas=configs.betas(base, checkpoint),
+        latent=configs.latent(base, checkpoint, autoencoder),
+    )
+
+
+def _text(base: TextPart, checkpoint: Checkpoint, shapes: Shapes, folder_name: str) -> TextPart:
+    """`base` with the geometry and the vocabulary of this checkpoint."""
+    config = f"{folder_name}/config.json"
+    vocabulary, pad = words_of(base, checkpoint, folder_name.replace("text_encoder", "tokenizer"))
+    # diffusers folders hold the layers up to the one that goes through the final norm, and then read the last.
+    absent = base.skip if checkpoint.layout == FOLDER and base.normed else 0
+    geometry = clip_geometry(
+        shapes,
+        lambda width: configs.text_heads(base, checkpoint, config, width),
+        configs.activation(base, checkpoint, config),
+    )
+    return replace(
+        base,
+        geometry=geometry,
         vocabulary=(lambda: vocabulary) if vocabulary else base.vocabulary,
         pad=pad,
         skip=base.skip - absent,
         absent=absent,
-        betas=configs.betas(base, checkpoint),
-        latent=Latent(autoencoder.latent, autoencoder.factor, configs.latent_scale(base, checkpoint)),
     )
 
 
+def _vector(base: Family, texts: tuple[TextPart, ...], width: int) -> Vector | None:
+    """What `width` values are made of that are added to the time: the pooled text, where one is projected to be added,
+    or as many values of a picture as of its noise level; and the sinusoids of the family's numbers."""
+    if base.unet.added is None:
+        return None
+    numbers = base.unet.added.numbers
+    pooled = next(
+        (t.geometry.projection for t in texts if t.geometry.projection and not t.normed), width // 2
+    )
+    vector = Vector(pooled, numbers, max(0, width - pooled) // numbers)
+    if vector.width != width or vector.waves % 2:
+        raise BadValue("added", f"{width} values are added to the time", "check the geometry")
+    return vector
+
+
 def _check_parts(family: Family, checkpoint: Checkpoint) -> None:
-    """The three networks must fit each other, and draw colour pictures from text alone."""
+    """The networks must fit each other, and draw colour pictures."""
     unet, latent = family.unet, family.latent.channels
-    if unet.in_channels != latent or unet.out_channels != latent:
+    width = sum(text.geometry.width for text in family.texts)
+    if unet.out_channels != latent or unet.context != width or family.autoencoder.pixels != 3:
         raise BadModelFile(
             checkpoint.path,
-            f"has a UNet of {unet.in_channels} to {unet.out_channels} channels and latents of {latent}",
-            hint="inpainting, depth and upscaling models are not supported; use a text-to-image model",
-        )
-    if unet.context != family.text.width or family.autoencoder.pixels != 3:
-        raise BadModelFile(
-            checkpoint.path,
-            f"has parts that do not fit each other: text of width {family.text.width} for a UNet of "
-            f"{unet.context}, pictures of {family.autoencoder.pixels} channels",
+            f"has parts that do not fit each other: text of width {width} for a UNet of {unet.context}, latents of "
+            f"{latent} channels for {unet.out_channels}, pictures of {family.autoencoder.pixels}",
             hint="use parts of one model",
         )

@@ -1,10 +1,14 @@
 """Stable Diffusion 1: the 860 M UNet with CLIP ViT-L/14, trained at 512 pixels to predict the noise.
 
-Data only. Source: CompVis/stable-diffusion, configs/stable-diffusion/v1-inference.yaml.
+Data only; with it the models for inpainting and for instructions (Brooks et al. 2023), which differ in what joins
+the latent. Source: CompVis/stable-diffusion, configs/stable-diffusion/v1-inference.yaml;
+runwayml/stable-diffusion, v1-inpainting-inference.yaml; timothybrooks/instruct-pix2pix, configs/generate.yaml.
 """
 
+from dataclasses import replace
+
 from mezzotint.diffusion.prediction import NOISE
-from mezzotint.families.family import Betas, Defaults, Family, Latent
+from mezzotint.families.family import Betas, Defaults, Diffusers, Family, Latent, TextPart
 from mezzotint.nets.autoencoder import AutoencoderGeometry
 from mezzotint.nets.clip import ClipGeometry
 from mezzotint.nets.unet import UNetGeometry
@@ -12,6 +16,11 @@ from mezzotint.text.vocabulary import clip_vocabulary
 
 AUTOENCODER = AutoencoderGeometry(channels=(128, 256, 512, 512), layers=2, latent=4)
 LATENT = Latent(channels=4, factor=8, scale=0.18215)
+CLIP_L = ClipGeometry(
+    vocab=49408, length=77, width=768, layers=12, heads=12, hidden=3072, activation="quick_gelu"
+)
+PICTURE, MASK = "a picture", "a mask"
+"""What models need besides a text."""
 
 SD1 = Family(
     name="sd1",
@@ -26,14 +35,29 @@ SD1 = Family(
         context=768,
     ),
     autoencoder=AUTOENCODER,
-    text=ClipGeometry(
-        vocab=49408, length=77, width=768, layers=12, heads=12, hidden=3072, activation="quick_gelu"
-    ),
-    vocabulary=clip_vocabulary,
-    pad=49407,
-    skip=0,
+    texts=(TextPart(name="text", geometry=CLIP_L, vocabulary=clip_vocabulary, pad=49407),),
     betas=Betas(),
     prediction=NOISE,
     latent=LATENT,
     defaults=Defaults(width=512, height=512, steps=25, guidance=7.5, sampler="dpmpp_2m", spacing="karras"),
 )
+
+SD1_INPAINTING = replace(
+    SD1,
+    name="sd1-inpainting",
+    title="Stable Diffusion 1 inpainting",
+    unet=replace(SD1.unet, in_channels=9),
+    needs=(PICTURE, MASK),
+    diffusers=Diffusers("StableDiffusionInpaintPipeline"),
+)
+"""The mask and the latent of the masked picture join the latent: 4 + 1 + 4 channels."""
+
+SD1_PIX2PIX = replace(
+    SD1,
+    name="sd1-pix2pix",
+    title="Instruct-pix2pix",
+    unet=replace(SD1.unet, in_channels=8),
+    needs=(PICTURE,),
+    diffusers=Diffusers("StableDiffusionInstructPix2PixPipeline"),
+)
+"""The latent of the picture to change, unscaled, joins the latent: 4 + 4 channels."""

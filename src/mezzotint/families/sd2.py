@@ -1,17 +1,38 @@
 """Stable Diffusion 2: the same UNet with Linear projections and OpenCLIP ViT-H/14, its last but one layer.
 
 Data only. base (512 pixels) predicts the noise, 768-v the velocity; their files are alike to the last name, so the
-prediction is decided for each. Source: Stability-AI/stablediffusion, configs v2-inference.yaml, v2-inference-v.yaml.
+prediction is decided for each. With it the models for inpainting, depth and variations of a picture (unCLIP).
+Source: Stability-AI/stablediffusion, configs v2-inference.yaml, v2-inference-v.yaml, v2-inpainting-inference.yaml,
+v2-midas-inference.yaml, v2-1-stable-unclip-h-inference.yaml.
 """
 
+from dataclasses import replace
 from types import MappingProxyType
 
 from mezzotint.diffusion.prediction import NOISE, VELOCITY
-from mezzotint.families.family import Betas, Defaults, Family
-from mezzotint.families.sd1 import AUTOENCODER, LATENT
+from mezzotint.families.family import Betas, Defaults, Diffusers, Family, TextPart
+from mezzotint.families.layouts.unet_diffusers import CLASS_EMBEDDING
+from mezzotint.families.sd1 import AUTOENCODER, LATENT, MASK, PICTURE
 from mezzotint.nets.clip import ClipGeometry
-from mezzotint.nets.unet import UNetGeometry
+from mezzotint.nets.unet import UNetGeometry, Vector
 from mezzotint.text.vocabulary import clip_vocabulary
+
+OPEN_CLIP_H = TextPart(
+    name="text",
+    geometry=ClipGeometry(
+        vocab=49408,
+        length=77,
+        width=1024,
+        layers=24,
+        heads=16,
+        hidden=4096,
+        activation="gelu",
+        projection=1024,
+    ),
+    vocabulary=clip_vocabulary,
+    pad=0,
+    skip=1,
+)
 
 SD2 = Family(
     name="sd2",
@@ -27,19 +48,7 @@ SD2 = Family(
         linear_projection=True,
     ),
     autoencoder=AUTOENCODER,
-    text=ClipGeometry(
-        vocab=49408,
-        length=77,
-        width=1024,
-        layers=24,
-        heads=16,
-        hidden=4096,
-        activation="gelu",
-        projection=1024,
-    ),
-    vocabulary=clip_vocabulary,
-    pad=0,
-    skip=1,
+    texts=(OPEN_CLIP_H,),
     betas=Betas(),
     prediction=None,
     latent=LATENT,
@@ -47,3 +56,40 @@ SD2 = Family(
     head_width=64,
     sides=MappingProxyType({NOISE.name: 512, VELOCITY.name: 768}),
 )
+
+SD2_INPAINTING = replace(
+    SD2,
+    name="sd2-inpainting",
+    title="Stable Diffusion 2 inpainting",
+    unet=replace(SD2.unet, in_channels=9),
+    prediction=NOISE,
+    needs=(PICTURE, MASK),
+    sides=MappingProxyType({}),
+    diffusers=Diffusers("StableDiffusionInpaintPipeline"),
+)
+"""The mask and the latent of the masked picture join the latent: 4 + 1 + 4 channels."""
+
+SD2_DEPTH = replace(
+    SD2,
+    name="sd2-depth",
+    title="Stable Diffusion 2 depth",
+    unet=replace(SD2.unet, in_channels=5),
+    prediction=NOISE,
+    needs=(PICTURE,),
+    sides=MappingProxyType({}),
+    diffusers=Diffusers("StableDiffusionDepth2ImgPipeline"),
+)
+"""The depth of the picture joins the latent: 4 + 1 channels."""
+
+SD2_UNCLIP = replace(
+    SD2,
+    name="sd2-unclip",
+    title="Stable Diffusion 2.1 unCLIP",
+    unet=replace(SD2.unet, added=Vector(pooled=1024, numbers=1, waves=1024)),
+    prediction=VELOCITY,
+    needs=(PICTURE,),
+    defaults=replace(SD2.defaults, width=768, height=768),
+    sides=MappingProxyType({}),
+    diffusers=Diffusers("StableUnCLIPImg2ImgPipeline", CLASS_EMBEDDING),
+)
+"""The noised image embedding of CLIP and the level of that noise are added to the time (H; L is 768 wide)."""

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from mezzotint.diffusion.prediction import NOISE, Prediction
-from mezzotint.families.assemble import assemble, empty_networks, weights_of
-from mezzotint.families.family import Betas, Defaults, Family, Latent, Model
+from mezzotint.families.assemble import assemble, empty_model, weights_of
+from mezzotint.families.family import Betas, Defaults, Family, Latent, Model, TextPart
 from mezzotint.nets.autoencoder import AutoencoderGeometry
 from mezzotint.nets.clip import ClipGeometry
 from mezzotint.nets.unet import UNetGeometry
@@ -38,12 +38,16 @@ TOY = Family(
         norm_groups=8,
     ),
     autoencoder=AutoencoderGeometry(channels=(8, 16, 16, 16), layers=1, latent=4, norm_groups=8),
-    text=ClipGeometry(
-        vocab=SMALLEST, length=77, width=32, layers=2, heads=2, hidden=64, activation="quick_gelu"
+    texts=(
+        TextPart(
+            name="text",
+            geometry=ClipGeometry(
+                vocab=SMALLEST, length=77, width=32, layers=2, heads=2, hidden=64, activation="quick_gelu"
+            ),
+            vocabulary=letters,
+            pad=SMALLEST - 1,
+        ),
     ),
-    vocabulary=letters,
-    pad=SMALLEST - 1,
-    skip=0,
     betas=Betas(),
     prediction=NOISE,
     latent=Latent(channels=4, factor=8, scale=0.18215),
@@ -53,7 +57,7 @@ TOY = Family(
 
 def make(family: Family = TOY, prediction: Prediction | None = None) -> Model:
     """A model of this family's geometry with random weights; `prediction` None is the family's own, or noise."""
-    weights = weights_of(empty_networks(family))
+    weights = weights_of(empty_model(family).networks)
     tensors = {name: random_weight(name, tuple(tensor.shape)) for name, tensor in weights.items()}
     return assemble(family, tensors, prediction or family.prediction or NOISE, Path(family.name))
 

@@ -11,16 +11,15 @@ from typing import cast
 from pydantic import TypeAdapter, ValidationError
 
 from mezzotint.families.checkpoint import FOLDER, Checkpoint, Config
-from mezzotint.families.configs import SPECIAL, TOKENIZER
-from mezzotint.families.family import Family
+from mezzotint.families.family import TextPart
 from mezzotint.text.vocabulary import Vocabulary, load
 from mezzotint.values.errors import BadModelFile, shorten
 from mezzotint.weights.folders import read_json
 
 
-def words_of(base: Family, checkpoint: Checkpoint) -> tuple[Vocabulary | None, int]:
-    """The folder's own vocabulary (None: the family's) and the padding id. Raises BadModelFile."""
-    folder = checkpoint.path / "tokenizer"
+def words_of(base: TextPart, checkpoint: Checkpoint, name: str) -> tuple[Vocabulary | None, int]:
+    """The vocabulary in the folder `name` (None: the family's own) and the padding id. Raises BadModelFile."""
+    folder = checkpoint.path / name
     vocab, merges, both = folder / "vocab.json", folder / "merges.txt", folder / "tokenizer.json"
     if checkpoint.layout != FOLDER:
         return None, base.pad
@@ -30,7 +29,7 @@ def words_of(base: Family, checkpoint: Checkpoint) -> tuple[Vocabulary | None, i
         words = from_tokenizer_json(both)
     else:
         return None, base.pad
-    token = _pad_token(checkpoint)
+    token = _pad_token(checkpoint, name)
     if token is None:
         return words, base.pad
     if token not in words.vocab:
@@ -69,10 +68,10 @@ def from_tokenizer_json(path: Path) -> Vocabulary:
     return Vocabulary(vocab, merges)
 
 
-def _pad_token(checkpoint: Checkpoint) -> str | None:
+def _pad_token(checkpoint: Checkpoint, folder: str) -> str | None:
     """The padding token's text. Where both files are there, they disagree in SD 2, and this order is the right one."""
-    for file in (SPECIAL, TOKENIZER):
-        entry = checkpoint.config(file).get("pad_token")
+    for file in ("special_tokens_map.json", "tokenizer_config.json"):
+        entry = checkpoint.config(f"{folder}/{file}").get("pad_token")
         if isinstance(entry, dict):
             entry = cast("Config", entry).get("content")
         if isinstance(entry, str):

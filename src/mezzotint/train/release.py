@@ -5,13 +5,13 @@ Takes the run folders of autoencoder, text encoder and denoiser; gives a `Model`
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from mezzotint.diffusion.prediction import PREDICTIONS
 from mezzotint.families.assemble import weights_of
-from mezzotint.families.family import Betas, Defaults, Family, Latent, Model
+from mezzotint.families.family import Betas, Defaults, Family, Latent, Model, TextEncoder, TextPart
 from mezzotint.families.mini import pack_mini
 from mezzotint.text import vocabulary
 from mezzotint.train.autoencoder import open_autoencoder
@@ -46,22 +46,21 @@ def assemble(runs: Runs, title: str, defaults: Defaults = DEFAULTS) -> Model:
             "runs", "the parts have different latents or text widths", "name runs that were made together"
         )
     prediction = PREDICTIONS[settings["prediction"]]
+    words = partial(vocabulary.load, runs.text / "vocab.json", runs.text / "merges.txt")
+    part = TextPart(name="text", geometry=text.geometry, vocabulary=words, pad=tokenizer.pad)
     family = Family(
         name="mini",
         title=title,
         unet=unet.geometry,
         autoencoder=geometry,
-        text=text.geometry,
-        vocabulary=partial(vocabulary.load, runs.text / "vocab.json", runs.text / "merges.txt"),
-        pad=tokenizer.pad,
-        skip=0,
+        texts=(part,),
         betas=Betas(),
         prediction=prediction,
         latent=Latent(geometry.latent, geometry.factor, settings["scale"]),
         defaults=defaults,
     )
-    tensors = weights_of((unet, autoencoder, text))
-    return Model(family, unet, autoencoder, text, tokenizer, prediction, digest(tensors))
+    model = Model(family, unet, autoencoder, (TextEncoder(part, text),), prediction, "")
+    return replace(model, digest=digest(weights_of(model.networks)))
 
 
 def release(

@@ -6,7 +6,22 @@ which this layer cannot import. Knows nothing of what a name stands for.
 
 SAMPLERS = ("ddim", "plms", "euler", "euler_a", "dpmpp_2m")
 SPACINGS = ("leading", "trailing", "linspace", "karras")
-FAMILIES = ("mini", "toy", "sd1", "sd2")
+FAMILIES = (
+    "mini",
+    "toy",
+    "sd1",
+    "sd1-inpainting",
+    "sd1-pix2pix",
+    "sd2",
+    "sd2-inpainting",
+    "sd2-depth",
+    "sd2-unclip",
+    "sdxl",
+    "sdxl-inpainting",
+    "sdxl-refiner",
+    "x4-upscaler",
+    "sdxl-turbo",
+)
 PREDICTIONS = ("noise", "velocity")
 NUMERICS = ("exact", "fast")
 PRECISIONS = ("float32", "bfloat16", "float16")

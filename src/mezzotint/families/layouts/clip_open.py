@@ -1,6 +1,7 @@
-"""Names of the text encoder in OpenCLIP's spelling: SD 2 single files.
+"""Names of the text encoder in OpenCLIP's spelling: SD 2 and SDXL single files.
 
-Query, key and value lie in one tensor, and the projection is stored transposed. Reference: open_clip, TextTransformer.
+Query, key and value lie in one tensor, and the projection is stored transposed (some tools store it as a Linear,
+which is read too). Reference: open_clip, TextTransformer.
 """
 
 from mezzotint.weights.layout import THIRDS, TRANSPOSED, Layout, Rule
@@ -22,6 +23,7 @@ LAYOUT = Layout(
         Rule("token_embedding.weight", "token.weight"),
         Rule("positional_embedding", "position"),
         Rule("text_projection", "projection.weight", TRANSPOSED),
+        Rule("text_projection.weight", "projection.weight"),
         *BLOCK,
         Rule("ln_final.*", "norm.*"),
     ),

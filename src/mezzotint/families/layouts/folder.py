@@ -1,18 +1,48 @@
 """A diffusers folder: the prefixes of its parts. Tensor names are `<part folder>/<name>`."""
 
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
 from mezzotint.families.layouts import autoencoder_diffusers, clip_hf, unet_diffusers
 from mezzotint.weights.layout import Layout, joined
 
 UNET = "unet/"
 AUTOENCODER = "vae/"
-TEXT = "text_encoder/"
+TEXT, TEXT_2 = "text_encoder/", "text_encoder_2/"
+
+OURS: Mapping[str, str] = MappingProxyType({"text": TEXT, "text_l": TEXT, "text_g": TEXT_2})
+"""The folder of each of our text encoders."""
 
 UNUSED = ("safety_checker/**",)
 """Parts of published folders that are no part of drawing; their files are not opened."""
 
-LAYOUT = joined(
-    unet_diffusers.LAYOUT.under(UNET, "unet."),
-    autoencoder_diffusers.LAYOUT.under(AUTOENCODER, "autoencoder."),
-    clip_hf.LAYOUT.under(TEXT, "text."),
-    Layout((), UNUSED),
-)
+
+def layout(texts: Mapping[str, str], added: str = unet_diffusers.ADD_EMBEDDING) -> Layout:
+    """The table for a folder whose text encoders `texts` maps to ours (`text_encoder/` to `text`); `added` is what
+    the added embedding of the UNet is written as."""
+    return joined(
+        unet_diffusers.layout(added).under(UNET, "unet."),
+        autoencoder_diffusers.LAYOUT.under(AUTOENCODER, "autoencoder."),
+        *(clip_hf.LAYOUT.under(theirs, f"{ours}.") for theirs, ours in texts.items()),
+        Layout((), UNUSED),
+    )
+
+
+LAYOUT = layout({TEXT: "text"})
+"""The folders of SD 1 and 2."""
+
+
+def texts_in(names: Iterable[str]) -> dict[str, str]:
+    """Which text encoders of ours these names of a folder speak of, by their folder.
+
+    Two are those of SDXL. One beside a UNet with SDXL's added embedding is bigG when it has a projection, of the
+    refiner, whichever folder it lies in; otherwise its other half is missing.
+    """
+    listed = frozenset(names)
+    folders = [text for text in (TEXT, TEXT_2) if any(name.startswith(text) for name in listed)]
+    if len(folders) == 2:
+        return {TEXT: "text_l", TEXT_2: "text_g"}
+    if f"{UNET}{unet_diffusers.ADD_EMBEDDING}linear_1.weight" not in listed:
+        return dict.fromkeys(folders, "text")
+    big = any(f"{text}text_projection.weight" in listed for text in folders)
+    return dict.fromkeys(folders, "text_g" if big else "text_l")

@@ -1,4 +1,7 @@
-"""A whole latent-diffusion checkpoint: the prefixes of its parts, and what is left out of it on purpose."""
+"""A whole latent-diffusion or sgm checkpoint: the prefixes of its parts, and what is left out of it on purpose."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from mezzotint.families.layouts import autoencoder_ldm, clip_hf, clip_open, unet_ldm
 from mezzotint.weights.layout import Layout, joined
@@ -7,9 +10,27 @@ UNET = "model.diffusion_model."
 AUTOENCODER = "first_stage_model."
 CLIP_HF = "cond_stage_model.transformer."
 CLIP_OPEN = "cond_stage_model.model."
+SGM_L = "conditioner.embedders.0.transformer."
+SGM_G = "conditioner.embedders.1.model."
+SGM_G_ALONE = "conditioner.embedders.0.model."
+
+TEXTS: Mapping[str, tuple[Layout, str]] = MappingProxyType(
+    {
+        CLIP_HF: (clip_hf.LAYOUT, "text"),
+        CLIP_OPEN: (clip_open.LAYOUT, "text"),
+        SGM_L: (clip_hf.LAYOUT, "text_l"),
+        SGM_G: (clip_open.LAYOUT, "text_g"),
+        SGM_G_ALONE: (clip_open.LAYOUT, "text_g"),
+    }
+)
+"""Where text encoders lie: their prefix, how the names below it are spelt, and which of ours it is. SD 1, SD 2, the
+two of SDXL, and the one of its refiner."""
 
 V_PREDICTION = "v_pred"
 """A marker without content: the network was taught to predict velocity."""
+
+ZERO_SNR = "ztsnr"
+"""A marker without content: the network was trained up to pure noise."""
 
 SCHEDULE = (
     "betas",
@@ -29,16 +50,32 @@ SCHEDULE = (
 )
 """Buffers of the training code; the family knows the schedule."""
 
+SCHEDULES = (
+    *SCHEDULE,
+    *(f"{part}.{name}" for part in ("low_scale_model", "noise_augmentor") for name in SCHEDULE),
+)
+SIGMAS = ("denoiser.sigmas",)
+"""The same in sgm."""
+
 AVERAGED = ("model_ema.**",)
 """A second copy of the UNet, averaged over training, beside the one that is used."""
 
 
-def layout(layers: int, attention: tuple[bool, ...], levels: int, open_clip: bool) -> Layout:
-    """The table for a file with this UNet, an autoencoder of `levels` and a text encoder of either spelling."""
-    text = clip_open.LAYOUT.under(CLIP_OPEN, "text.") if open_clip else clip_hf.LAYOUT.under(CLIP_HF, "text.")
+SEPARATE = ("depth_model.**", "embedder.**")
+"""Networks that look at a picture before a UNet does: the depth of SD 2 depth, the image encoder of unCLIP."""
+
+
+def texts_in(names: Iterable[str]) -> tuple[str, ...]:
+    """The prefixes in TEXTS of the text encoders that these names speak of."""
+    listed = list(names)
+    return tuple(prefix for prefix in TEXTS if any(name.startswith(prefix) for name in listed))
+
+
+def layout(layers: int, attention: tuple[bool, ...], levels: int, texts: Iterable[str]) -> Layout:
+    """The table for a file with this UNet, an autoencoder of `levels`, and text encoders at `texts` in TEXTS."""
     return joined(
         unet_ldm.layout(layers, attention).under(UNET, "unet."),
         autoencoder_ldm.layout(levels).under(AUTOENCODER, "autoencoder."),
-        text,
-        Layout((), (*SCHEDULE, *AVERAGED, V_PREDICTION)),
+        *(TEXTS[prefix][0].under(prefix, f"{TEXTS[prefix][1]}.") for prefix in texts),
+        Layout((), (*SCHEDULES, *SIGMAS, *AVERAGED, *SEPARATE, V_PREDICTION)),
     )

@@ -1,0 +1,43 @@
+"""The table of names of one family in each layout, for writing as well as for reading.
+
+Takes a family, or the names in a file. Gives a `Layout`. Knows no tensor.
+"""
+
+from collections.abc import Iterable
+
+from mezzotint.families.family import Family
+from mezzotint.families.layouts import autoencoder_ldm, folder, single_file, unet_ldm
+from mezzotint.weights.layout import Layout
+
+
+def single_file_of(family: Family) -> Layout:
+    """The original layout of this family: ldm, or sgm for SDXL."""
+    levels = len(family.autoencoder.channels)
+    return single_file.layout(family.unet.layers, family.unet.attention, levels, _prefixes(family))
+
+
+def folder_of(family: Family) -> Layout:
+    """The diffusers folder of this family."""
+    texts = {folder.OURS[part.name]: part.name for part in family.texts}
+    return folder.layout(texts, family.diffusers.added)
+
+
+def single_file_for(names: Iterable[str]) -> Layout:
+    """The original layout of a file with these names."""
+    listed = list(names)
+
+    def below(prefix: str) -> Iterable[str]:
+        return (name.removeprefix(prefix) for name in listed if name.startswith(prefix))
+
+    layers, attention = unet_ldm.numbering(below(single_file.UNET))
+    levels = autoencoder_ldm.levels_in(below(single_file.AUTOENCODER))
+    return single_file.layout(layers, attention, levels, single_file.texts_in(listed))
+
+
+def _prefixes(family: Family) -> tuple[str, ...]:
+    """Where the text encoders lie. OpenCLIP's have a projection, OpenAI's are written without."""
+    names = tuple(part.name for part in family.texts)
+    if names == ("text",):
+        open_clip = family.text.geometry.projection is not None
+        return (single_file.CLIP_OPEN if open_clip else single_file.CLIP_HF,)
+    return (single_file.SGM_L, single_file.SGM_G) if len(names) == 2 else (single_file.SGM_G_ALONE,)

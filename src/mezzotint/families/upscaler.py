@@ -1,0 +1,42 @@
+"""Stable Diffusion x4 upscaler: makes a picture four times as wide and high, led by a text.
+
+Data only. The small picture, with some noise added, joins the latent as three channels, and the level of that noise
+chooses a row of an embedding. Source: Stability-AI/stablediffusion, configs/stable-diffusion/x4-upscaling.yaml.
+"""
+
+from types import MappingProxyType
+
+from mezzotint.diffusion.prediction import VELOCITY
+from mezzotint.families.family import SAFETY, Betas, Defaults, Diffusers, Family, Latent
+from mezzotint.families.sd1 import PICTURE
+from mezzotint.families.sd2 import OPEN_CLIP_H
+from mezzotint.nets.autoencoder import AutoencoderGeometry
+from mezzotint.nets.unet import UNetGeometry
+
+X4_UPSCALER = Family(
+    name="x4-upscaler",
+    title="Stable Diffusion x4 upscaler",
+    unet=UNetGeometry(
+        in_channels=7,
+        out_channels=4,
+        channels=(256, 512, 512, 1024),
+        layers=2,
+        attention=(False, True, True, True),
+        heads=(8, 8, 8, 8),
+        context=1024,
+        linear_projection=True,
+        cross_only=(False, True, True, False),
+        classes=1000,
+    ),
+    autoencoder=AutoencoderGeometry(channels=(128, 256, 512), layers=2, latent=4),
+    texts=(OPEN_CLIP_H,),
+    betas=Betas(0.0001, 0.02),
+    prediction=VELOCITY,
+    latent=Latent(channels=4, factor=4, scale=0.08333),
+    defaults=Defaults(width=512, height=512, steps=25, guidance=9.0, sampler="ddim", spacing="leading"),
+    needs=(PICTURE,),
+    sides=MappingProxyType({}),
+    diffusers=Diffusers(
+        "StableDiffusionUpscalePipeline", settings=MappingProxyType({**SAFETY, "max_noise_level": 350})
+    ),
+)
