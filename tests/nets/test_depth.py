@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mezzotint.nets.depth import DepthGeometry, DepthNet, depth_pixels, depth_plane, depth_size
 from mezzotint.nets.depth_stem import StandardConv, padded
@@ -63,6 +65,16 @@ def test_the_size_that_needs_the_least_change(given: tuple[int, int], wanted: tu
         assert size == wanted
     pixels = torch.zeros(1, 3, *given)
     assert tuple(depth_pixels(pixels).shape[-2:]) == size
+
+
+@given(height=st.integers(8, 5000), width=st.integers(8, 5000))
+def test_any_size_becomes_one_the_network_takes(height: int, width: int) -> None:
+    size = depth_size(height, width)
+    assert all(side % 32 == 0 and side >= 32 for side in size)
+    assert min(abs(side - 384) for side in size) == 0
+    tall = size[0] / size[1] / (height / width)
+    assert 0.5 < tall < 2 or min(size) <= 64
+    assert depth_size(width, height) == size[::-1] or abs(1 - 384 / height) == abs(1 - 384 / width)
 
 
 def test_a_plane_fills_its_range() -> None:

@@ -92,6 +92,32 @@ def test_two_streams_add_up_and_sites_may_be_left_out() -> None:
     assert not torch.allclose(some, answer(net, Inject(streams={"a": stream})), atol=1e-4)
 
 
+class Weighed(torch.nn.Module):
+    """A UNet with a stream as a function of tensors alone, as torch.export wants it."""
+
+    def __init__(self, net: UNet, stream: Stream) -> None:
+        super().__init__()
+        self.net, self.stream = net, stream
+
+    def forward(self, x: Tensor, text: Tensor, scale: Tensor) -> Tensor:
+        inject = Inject(streams={"a": replace(self.stream, scale=scale)})
+        return self.net(x, torch.tensor(500), Conditioning(text), inject).sample
+
+
+@torch.no_grad()
+def test_one_graph_serves_every_scale() -> None:
+    net, prompt = nets()
+    stream = prompt(
+        seen(), torch.tensor(1.0), torch.rand(1, 1, 12, 8, generator=torch.Generator().manual_seed(5))
+    )
+    x, text = torch.randn(2, 4, 6, 4), torch.randn(2, 3, 6)
+    weighed = Weighed(net, stream)
+    program = torch.export.export(weighed, (x, text, torch.tensor(0.5))).module()
+    for scale in (torch.tensor(0.1), torch.tensor(1.3)):
+        assert torch.allclose(program(x, text, scale), weighed(x, text, scale), atol=1e-5)
+    assert not torch.allclose(program(x, text, scale), program(x, text, 0 * scale), atol=1e-3)
+
+
 def test_what_a_stream_adds() -> None:
     generator = torch.Generator().manual_seed(4)
     q, k, v = (torch.randn(2, 2, n, 3, generator=generator) for n in (6, 5, 5))

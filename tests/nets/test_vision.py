@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from PIL import Image
 
 from mezzotint.nets.vision import VIT_BIG_G_14, VIT_H_14, VIT_L_14, ClipVision, VisionGeometry
-from mezzotint.nets.vision_input import clip_pixels, middle_square
+from mezzotint.nets.vision_input import NARROWEST, clip_pixels, middle_square
 from mezzotint.values.errors import BadValue, UnknownName
 
 TOY = VisionGeometry(16, 4, 16, 2, 2, 24, "gelu", 8)
@@ -67,8 +69,17 @@ def test_the_middle_of_a_wide_picture() -> None:
     assert middle_square(wide, 10).getcolors() == [(100, (255, 0, 0))]
 
 
+@given(width=st.integers(1, 700), height=st.integers(1, 700), side=st.integers(1, 64))
+def test_any_picture_becomes_a_square(width: int, height: int, side: int) -> None:
+    assume(max(width, height) / min(width, height) <= NARROWEST)
+    square = middle_square(Image.new("L", (width, height), 255), side)
+    assert square.size == (side, side) and square.getcolors() == [(side * side, (255, 255, 255))]
+
+
 def test_no_pictures() -> None:
     with pytest.raises(BadValue, match="at least one"):
         clip_pixels([], 8)
     with pytest.raises(BadValue, match="with pixels"):
         clip_pixels([Image.new("RGB", (0, 4))], 8)
+    with pytest.raises(BadValue, match="too narrow"):
+        clip_pixels([Image.new("RGB", (3, 301))], 8)

@@ -18,12 +18,15 @@ from mezzotint.values.errors import BadValue
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
 """Red, green and blue over CLIP's training pictures, in 0..1."""
+NARROWEST = 100
+"""The most times that a picture may be longer than wide: all of it is resized before the middle is taken."""
 
 
 def middle_square(picture: Image.Image, side: int) -> Image.Image:
     """The picture in RGB, its shorter edge resized to `side` (bicubic), its middle `side` x `side` pixels cropped.
 
-    Transparency is dropped without blending, as the reference does. Raises BadValue for an empty picture.
+    Transparency is dropped without blending, as the reference does. Raises BadValue for an empty picture, and for one
+    of which almost nothing would be left.
     """
     width, height = picture.size
     if not width or not height or side < 1:
@@ -31,6 +34,10 @@ def middle_square(picture: Image.Image, side: int) -> Image.Image:
             "picture", f"{width} x {height} pixels for a side of {side}", "give a picture with pixels"
         )
     short = min(width, height)
+    if max(width, height) > NARROWEST * short:
+        raise BadValue(
+            "picture", f"{width} x {height} pixels are too narrow", "crop it to what is to be seen"
+        )
     size = (int(side * width / short), int(side * height / short))
     resized = picture.convert("RGB").resize(size, Image.Resampling.BICUBIC)
     left, top = (size[0] - side) // 2, (size[1] - side) // 2
