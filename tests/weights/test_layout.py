@@ -123,3 +123,15 @@ def test_layouts_join_under_prefixes() -> None:
 def test_the_first_fitting_row_wins_even_when_a_later_one_is_more_exact() -> None:
     layout = Layout((Rule("{n}.weight", "first.{n}.weight"), Rule("1.weight", "second.weight")))
     assert layout.match(["1.weight"]).taken == {"1.weight": ("first.1.weight",)}
+
+
+def test_twins_are_one_tensor_of_which_either_is_read_and_both_are_written() -> None:
+    rows = (Rule("first.weight", "one.weight"), Rule("second.weight", "one.weight"))
+    whole = joined(Layout(rows, twins=(("first.weight", "second.weight"),)).under("x.", "y."))
+    tensor = torch.ones(2)
+    both = {"x.second.weight": tensor, "x.first.weight": tensor}
+    for given in (both, {"x.first.weight": tensor}, {"x.second.weight": tensor}):
+        assert same(whole.load(source(given)), {"y.one.weight": tensor})
+    assert same(whole.export(source({"y.one.weight": tensor})), both)
+    with pytest.raises(WeightsMismatch):
+        Layout(rows).under("x.", "y.").load(source(both))

@@ -136,10 +136,12 @@ class _Index:
 
 @dataclass(frozen=True)
 class Layout:
-    """The rows of one layout and the patterns of what it leaves out on purpose."""
+    """The rows of one layout, the patterns of what it leaves out on purpose, and pairs of their names that hold one
+    tensor (`twins`): either is read, both are written. A row of its own takes each."""
 
     rules: tuple[Rule, ...]
     dropped: tuple[str, ...] = field(default=())
+    twins: tuple[tuple[str, str], ...] = field(default=())
 
     @cached_property
     def _forward(self) -> _Index:
@@ -160,7 +162,8 @@ class Layout:
     def under(self, theirs: str, ours: str) -> "Layout":
         """The same layout with a prefix before all names of each side, for one part of a larger file."""
         rules = tuple(rule.under(theirs, ours) for rule in self.rules)
-        return Layout(rules, tuple(theirs + pattern for pattern in self.dropped))
+        twins = tuple((theirs + first, theirs + second) for first, second in self.twins)
+        return Layout(rules, tuple(theirs + pattern for pattern in self.dropped), twins)
 
     def match(self, names: Iterable[str]) -> Matched:
         """What this layout does with each of `names`; reads no data."""
@@ -197,10 +200,11 @@ class Layout:
         Raises WeightsMismatch: names that no row takes, or two of theirs that are the same one of ours.
         """
         unknown = list(self.match(source).unknown)
+        second = {second for first, second in self.twins if first in source}
         loaded: dict[str, Tensor] = {}
         for name in source:
             found = self._forward.find(name)
-            if not found:
+            if not found or name in second:
                 continue
             rule = self.rules[found[0]]
             targets = [_filled(ours, found[1]) for ours in rule.targets]
@@ -229,10 +233,11 @@ class Layout:
         missing = [name for name, (rule, parts) in gathered.items() if len(parts) < len(rule.targets)]
         if unknown or missing:
             raise WeightsMismatch(ours.path, missing=missing, unexpected=unknown)
-        return {
+        theirs = {
             name: rule.op.backward([ours.tensor(parts[n]) for n in range(len(parts))]).contiguous()
             for name, (rule, parts) in gathered.items()
         }
+        return theirs | {second: theirs[first] for first, second in self.twins if first in theirs}
 
 
 def spread(places: Iterable[tuple[str, str]], parts: Iterable[Rule]) -> tuple[Rule, ...]:
@@ -244,4 +249,5 @@ def spread(places: Iterable[tuple[str, str]], parts: Iterable[Rule]) -> tuple[Ru
 def joined(*layouts: Layout) -> Layout:
     """One layout of the rows of several, in this order."""
     rules = tuple(rule for layout in layouts for rule in layout.rules)
-    return Layout(rules, tuple(pattern for layout in layouts for pattern in layout.dropped))
+    dropped = tuple(pattern for layout in layouts for pattern in layout.dropped)
+    return Layout(rules, dropped, tuple(pair for layout in layouts for pair in layout.twins))
