@@ -1,7 +1,7 @@
 """A whole Stable Diffusion 3 checkpoint, its separate text encoder files, and the prefixes of its parts.
 
-Knows single files and folders. Any of the three text encoders may be absent. Ours are "mmdit.", "autoencoder.", "clip_l.",
-"clip_g." and "t5.".
+Knows single files and folders. Any of the three text encoders may be absent. Our parts are "mmdit.", "autoencoder.",
+"clip_l.", "clip_g." and "t5.".
 """
 
 from mezzotint.families.layouts import (
