@@ -7,7 +7,7 @@ error that lists everything that does not fit; never a part of a model. Knows no
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -51,6 +51,27 @@ def empty_model(family: Family) -> Model:
         texts = tuple(TextEncoder(part, ClipText(part.geometry)) for part in family.texts)
         unet, autoencoder = UNet(family.unet), Autoencoder(family.autoencoder)
     return Model(family, unet, autoencoder, texts, family.prediction or NOISE, "")
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def filled(
+    make: Callable[[], Network],
+    tensors: Mapping[str, Tensor],
+    path: Path,
+    theirs: Callable[[str], str] = str,
+) -> Network:
+    """The network that `make` builds with the weights `tensors` under our names, in float32 and evaluation mode.
+
+    For networks that stand alone. Raises WeightsMismatch and BadModelFile as `assemble` does.
+    """
+    with torch.device("meta"), _Uninitialised():
+        network = make()
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    check_fit(network.state_dict(), shapes, path, theirs)
+    network.load_state_dict(_plain(tensors, path, theirs), assign=True)
+    return network.eval()
 
 
 def weights_of(networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:

@@ -16,6 +16,8 @@ from mezzotint.values.errors import BadValue
 VISION_HEADS = 16
 """All three published towers have as many, whatever their width."""
 DEPTH_HEAD_WIDTH = 64
+DEPTH_EPS = 1e-6
+"""Of the layer norms in the authors' network."""
 DEPTH_TOKEN = 16
 """Pixels along one side of a token."""
 
@@ -48,7 +50,7 @@ def tiny_geometry(shapes: Shapes) -> TinyGeometry:
     )
 
 
-def depth_geometry(shapes: Shapes, eps: float = 1e-6, groups: int = 32) -> DepthGeometry:
+def depth_geometry(shapes: Shapes, eps: float = DEPTH_EPS, groups: int = 32) -> DepthGeometry:
     """The depth network of these weights; the layers it reads are the ninth and the twelfth, as published."""
     width = shapes.side("class_token", 2)
     stages = [shapes.side(f"stem.stages.{i}.blocks.0.conv3.weight", 0) for i in range(3)]
