@@ -27,8 +27,8 @@ from mezzotint.weights.delta import (
     Magnitude,
     Orthogonal,
 )
-from mezzotint.weights.files import TensorSource
 from mezzotint.weights.folders import read_json
+from mezzotint.weights.source import TensorSource
 
 Fields = Mapping[str, Tensor]
 Scale = Callable[[int], float]
@@ -69,6 +69,11 @@ ENDINGS: Mapping[str, str] = MappingProxyType(
 """How the name of a tensor ends, and which part of a layer's change it then is."""
 
 _ENDING = re.compile("(?:" + "|".join(map(re.escape, sorted(ENDINGS, key=len, reverse=True))) + ")$")
+
+HYPERNETWORK = re.compile(r"(?:320|640|768|1024|1280)\.[01]\.linear")
+"""A1111's hypernetworks have their layers under the widths they belong to: 320.0.linear.0.weight."""
+LORA = re.compile(r"\.(?:lora_(?:up|down|A|B)|lora|hada_w1_a|lokr_w[12]|oft_blocks)(?:\.|$)")
+"""One name of these makes a file an adapter of weights."""
 
 PROCESSORS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\.processor\."), "."),
@@ -116,8 +121,7 @@ def layers_of(source: TensorSource) -> tuple[Layer, ...]:
 
 
 def _check_kind(source: TensorSource) -> None:
-    # A hypernetwork of A1111 has its layers under the widths they belong to: 320.0.linear.0.weight.
-    if any(re.match(r"(?:320|640|768|1024|1280)\.[01]\.linear", name) for name in source):
+    if any(HYPERNETWORK.match(name) for name in source):
         raise BadModelFile(
             source.path, "is a hypernetwork, which is not supported", hint="use a LoRA or a textual inversion"
         )
