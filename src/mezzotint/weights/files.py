@@ -9,7 +9,6 @@ import json
 import mmap
 import os
 import stat
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -22,20 +21,13 @@ from mezzotint.values.errors import BadModelFile, ModelNotFound, OutputFailed
 from mezzotint.values.files import write_atomically
 from mezzotint.weights.header import DTYPES, TensorInfo, read_header
 from mezzotint.weights.pickles import converted
+from mezzotint.weights.scaled import unscaled
 from mezzotint.weights.sniff import HEAD, PICKLE, is_safetensors, kind_of
+from mezzotint.weights.source import InMemory as InMemory
+from mezzotint.weights.source import Joined as Joined
+from mezzotint.weights.source import TensorSource as TensorSource
 
 _CODES = MappingProxyType({dtype: code for code, dtype in DTYPES.items()})
-
-
-class TensorSource(Mapping[str, TensorInfo], ABC):
-    """Named tensors that are read one at a time. `path` names them in errors, `metadata` is the file's own text."""
-
-    path: Path
-    metadata: Mapping[str, str]
-
-    @abstractmethod
-    def tensor(self, name: str) -> Tensor:
-        """The tensor `name`, of any shape, in its stored type; not to be written to. Raises KeyError."""
 
 
 class SafetensorsFile(TensorSource):
@@ -79,63 +71,6 @@ class SafetensorsFile(TensorSource):
         return torch.frombuffer(self._bytes, dtype=dtype, count=count, offset=stored.start).view(shape)
 
 
-class Joined(TensorSource):
-    """Several sources seen as one: each under its own prefix, which is put before its names (`unet/`, or nothing)."""
-
-    def __init__(self, path: Path, parts: Mapping[str, TensorSource] | tuple[TensorSource, ...]) -> None:
-        self.path = path
-        pairs = parts.items() if isinstance(parts, Mapping) else [("", part) for part in parts]
-        self._where: dict[str, tuple[TensorSource, str]] = {}
-        metadata: dict[str, str] = {}
-        for prefix, part in pairs:
-            metadata.update(part.metadata)
-            for name in part:
-                if prefix + name in self._where:
-                    raise BadModelFile(part.path, f"holds {prefix + name} a second time")
-                self._where[prefix + name] = (part, name)
-        self.metadata = MappingProxyType(metadata)
-
-    def __getitem__(self, name: str) -> TensorInfo:
-        part, own = self._where[name]
-        return part[own]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._where)
-
-    def __len__(self) -> int:
-        return len(self._where)
-
-    def tensor(self, name: str) -> Tensor:
-        """The tensor `name` of the part that holds it."""
-        part, own = self._where[name]
-        return part.tensor(own)
-
-
-class InMemory(TensorSource):
-    """Tensors that are already there, as a source; for tensors that were made, not read."""
-
-    def __init__(
-        self, path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
-    ) -> None:
-        self.path = path
-        self.metadata = MappingProxyType(dict(metadata or {}))
-        self._tensors = tensors
-
-    def __getitem__(self, name: str) -> TensorInfo:
-        tensor = self._tensors[name]
-        return TensorInfo(tuple(tensor.shape), tensor.dtype)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._tensors)
-
-    def __len__(self) -> int:
-        return len(self._tensors)
-
-    def tensor(self, name: str) -> Tensor:
-        """The tensor `name` itself."""
-        return self._tensors[name]
-
-
 def open_tensors(path: Path) -> TensorSource:
     """The tensors in the file `path`, whose content and not whose name says what it is. No data of them is read yet.
 
@@ -146,8 +81,8 @@ def open_tensors(path: Path) -> TensorSource:
     with open(_openable(path), "rb") as file:
         head = file.read(HEAD)
     if kind_of(head) == PICKLE and not is_safetensors(head):
-        return SafetensorsFile(path, converted(path))
-    return SafetensorsFile(path)
+        return unscaled(SafetensorsFile(path, converted(path)))
+    return unscaled(SafetensorsFile(path))
 
 
 def _openable(path: Path) -> Path:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from mezzotint.values.errors import WeightsMismatch
-from mezzotint.weights.files import TensorSource
+from mezzotint.weights.source import TensorSource
 
 
 @dataclass(frozen=True)

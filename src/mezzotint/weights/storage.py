@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mezzotint.values.errors import BadModelFile, UnknownName
-from mezzotint.weights.files import TensorSource
+from mezzotint.weights.source import TensorSource
 
 SCALE = ".scale"
 SMALL = 1024

@@ -1,0 +1,82 @@
+"""Named tensors that are read one at a time, whatever they come from: `TensorSource` and its plain kinds.
+
+Takes other sources, or tensors that are there already. Gives one view of them. Knows no file format.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from torch import Tensor
+
+from mezzotint.values.errors import BadModelFile
+from mezzotint.weights.header import TensorInfo
+
+
+class TensorSource(Mapping[str, TensorInfo], ABC):
+    """Named tensors that are read one at a time. `path` names them in errors, `metadata` is the file's own text."""
+
+    path: Path
+    metadata: Mapping[str, str]
+
+    @abstractmethod
+    def tensor(self, name: str) -> Tensor:
+        """The tensor `name`, of any shape, in its stored type; not to be written to. Raises KeyError."""
+
+
+class Joined(TensorSource):
+    """Several sources seen as one: each under its own prefix, which is put before its names (`unet/`, or nothing)."""
+
+    def __init__(self, path: Path, parts: Mapping[str, TensorSource] | tuple[TensorSource, ...]) -> None:
+        self.path = path
+        pairs = parts.items() if isinstance(parts, Mapping) else [("", part) for part in parts]
+        self._where: dict[str, tuple[TensorSource, str]] = {}
+        metadata: dict[str, str] = {}
+        for prefix, part in pairs:
+            metadata.update(part.metadata)
+            for name in part:
+                if prefix + name in self._where:
+                    raise BadModelFile(part.path, f"holds {prefix + name} a second time")
+                self._where[prefix + name] = (part, name)
+        self.metadata = MappingProxyType(metadata)
+
+    def __getitem__(self, name: str) -> TensorInfo:
+        part, own = self._where[name]
+        return part[own]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._where)
+
+    def __len__(self) -> int:
+        return len(self._where)
+
+    def tensor(self, name: str) -> Tensor:
+        """The tensor `name` of the part that holds it."""
+        part, own = self._where[name]
+        return part.tensor(own)
+
+
+class InMemory(TensorSource):
+    """Tensors that are already there, as a source; for tensors that were made, not read."""
+
+    def __init__(
+        self, path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
+    ) -> None:
+        self.path = path
+        self.metadata = MappingProxyType(dict(metadata or {}))
+        self._tensors = tensors
+
+    def __getitem__(self, name: str) -> TensorInfo:
+        tensor = self._tensors[name]
+        return TensorInfo(tuple(tensor.shape), tensor.dtype)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+    def tensor(self, name: str) -> Tensor:
+        """The tensor `name` itself."""
+        return self._tensors[name]
