@@ -19,10 +19,11 @@ from torch import Tensor
 
 from mezzotint.values.errors import BadModelFile, ModelNotFound, OutputFailed
 from mezzotint.values.files import write_atomically
+from mezzotint.weights.gguf import GgufFile
 from mezzotint.weights.header import DTYPES, TensorInfo, read_header
 from mezzotint.weights.pickles import converted
 from mezzotint.weights.scaled import unscaled
-from mezzotint.weights.sniff import HEAD, PICKLE, is_safetensors, kind_of
+from mezzotint.weights.sniff import GGUF, HEAD, PICKLE, is_safetensors, kind_of
 from mezzotint.weights.source import InMemory as InMemory
 from mezzotint.weights.source import Joined as Joined
 from mezzotint.weights.source import TensorSource as TensorSource
@@ -82,6 +83,8 @@ def open_tensors(path: Path) -> TensorSource:
         head = file.read(HEAD)
     if kind_of(head) == PICKLE and not is_safetensors(head):
         return unscaled(SafetensorsFile(path, converted(path)))
+    if kind_of(head) == GGUF:
+        return GgufFile(path)
     return unscaled(SafetensorsFile(path))
 
 

@@ -1,4 +1,4 @@
-"""Number formats of stored weights: plain casts that may not overflow, and 8-bit floats with a scale beside them.
+"""Number formats of stored weights: casts that may not overflow, and 8-bit floats with scales beside them.
 
 Takes tensors by name. Gives them in another storage type, or, for files with `scale_weight` tensors, as the float32
 values that are meant. In such files every large weight is float8 and has a scale X.scale_weight next to X.weight; a

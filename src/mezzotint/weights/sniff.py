@@ -11,6 +11,7 @@ HEAD = 4096
 """How many bytes from the beginning `kind_of` wants to see."""
 
 PICKLE = "a pickle"
+GGUF = "a GGUF file"
 
 _BINARY_PICKLE = re.compile(rb"\x80[\x01-\x05]")
 _TEXT_PICKLE = re.compile(rb"(?:c[\w.]+\r?\n[\w.]+\r?\n|\((?:[dlip]|c[\w.]+\n)|\]q|\}q)")
@@ -18,7 +19,7 @@ _TEXT_PICKLE = re.compile(rb"(?:c[\w.]+\r?\n[\w.]+\r?\n|\((?:[dlip]|c[\w.]+\n)|\
 _SIGNS: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
-    (b"GGUF", "a GGUF file"),
+    (b"GGUF", GGUF),
     (b"PK\x03\x04", "a zip archive"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself"),
