@@ -1,12 +1,17 @@
 """Behaviour of the noise augmentor that needs no reference library."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from families.published import tensors
 from mezzotint.families.layouts import augmentor as layout
 from mezzotint.nets.augmentor import LEVELS, NoiseAugmentor, cosine_signal
+from mezzotint.nets.conditioning import Conditioning
+from mezzotint.nets.unet import UNet, UNetGeometry, Vector
 from mezzotint.values.errors import BadValue
+from parity.nets_reference import fill
 
 WIDTH = 8
 
@@ -27,6 +32,26 @@ def test_each_picture_has_a_level_of_its_own() -> None:
     noised = net(x, torch.tensor([500, 500]), torch.ones(2, WIDTH))[:, :WIDTH]
     kept = cosine_signal()[500].float()
     assert torch.allclose(noised, kept.sqrt() * x + (1 - kept).sqrt(), atol=1e-6)
+
+
+@torch.no_grad()
+def test_a_unet_that_makes_the_sinusoids_itself_gets_the_same() -> None:
+    net = NoiseAugmentor(WIDTH)
+    generator = torch.Generator().manual_seed(0)
+    x, noise = torch.randn(2, WIDTH, generator=generator), torch.randn(2, WIDTH, generator=generator)
+    level = torch.tensor([3, 700])
+    geometry = UNetGeometry(4, 4, (8,), 1, (False,), (1,), 6, norm_groups=4, added=Vector(WIDTH, 1, WIDTH))
+    whole = replace(geometry, added=Vector(2 * WIDTH, 0, 1))
+    split, joined = UNet(geometry).eval(), UNet(whole).eval()
+    fill(split)
+    joined.load_state_dict(split.state_dict())
+    latent, text = torch.randn(2, 4, 4, 4, generator=generator), torch.zeros(2, 3, 6)
+    apart = Conditioning(text, pooled=net.noised(x, level, noise), numbers=level[:, None])
+    together = Conditioning(text, pooled=net(x, level, noise))
+    t = torch.tensor(500)
+    assert torch.equal(split(latent, t, apart).sample, joined(latent, t, together).sample)
+    other = replace(apart, numbers=level[:, None] + 5)
+    assert not torch.equal(split(latent, t, other).sample, joined(latent, t, together).sample)
 
 
 @pytest.mark.parametrize("kind", ["ldm_sd21-unclip-h", "ldm_sd21-unclip-l"])

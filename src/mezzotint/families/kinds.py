@@ -15,6 +15,9 @@ ADD_ONS: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "a LoRA": re.compile(r".*(?:\blora_(?:up|down|A|B)\b|_lora\.)"),
         "a ControlNet": re.compile(r"(?:control_model|controlnet_cond_embedding)\."),
         "an SD 3 model": re.compile(r"(?:model\.diffusion_model\.)?joint_blocks\."),
+        "a vision tower": re.compile(r"(?:vision_model|visual)\."),
+        "a tiny autoencoder": re.compile(r"(?:decoder\.layers\.\d+\.(?:conv|weight)|\d+\.conv\.\d+\.)"),
+        "a depth network": re.compile(r"dpt\."),
         "an IP-Adapter": re.compile(r"(?:ip_adapter|image_proj)\."),
         "a textual inversion": re.compile(r"(?:emb_params|string_to_param|clip_[lg]$|<[^>]+>$)"),
     }

@@ -41,8 +41,17 @@ class NoiseAugmentor(nn.Module):
         self.std = nn.Parameter(torch.ones(1, width))
 
     def forward(self, vectors: Tensor, level: Tensor, noise: Tensor) -> Tensor:
-        """`vectors` and `noise` B P, `level` B int64 in 0 (almost none) .. 999 (almost all) -> B 2P: the noised
-        vectors in their own statistics, then the sinusoids of the level.
+        """As `noised`, and beside it the sinusoids of the level: B 2P, what the authors' UNet takes.
+
+        A UNet whose geometry says Vector(P, 1, P) makes the sinusoids itself: it takes `noised` as `pooled` and the
+        level as `numbers`.
+        """
+        noised = self.noised(vectors, level, noise)
+        return torch.cat([noised, time_embedding(level, self.width).to(noised.dtype)], dim=1)
+
+    def noised(self, vectors: Tensor, level: Tensor, noise: Tensor) -> Tensor:
+        """`vectors` and `noise` B P, `level` B int64 in 0 (almost none) .. 999 (almost all) -> the noised vectors in
+        their own statistics, B P.
 
         Raises BadValue for another width, a level out of range, or batches that differ.
         """
@@ -50,8 +59,7 @@ class NoiseAugmentor(nn.Module):
         kept = cosine_signal().to(level.device)[level][:, None]
         signal, blur = kept.sqrt().to(vectors.dtype), (1 - kept).sqrt().to(vectors.dtype)
         centred = (vectors - self.mean) / self.std
-        noised = (signal * centred + blur * noise) * self.std + self.mean
-        return torch.cat([noised, time_embedding(level, self.width).to(noised.dtype)], dim=1)
+        return (signal * centred + blur * noise) * self.std + self.mean
 
     def _check(self, vectors: Tensor, level: Tensor, noise: Tensor) -> None:
         batch = vectors.shape[:1]
