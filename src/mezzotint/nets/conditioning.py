@@ -56,7 +56,8 @@ def _no_streams() -> Mapping[str, Stream]:
 @dataclass(frozen=True)
 class Inject:
     """What others add inside a network: `residuals` by site, each added to the skip connection or the middle
-    of that name (ControlNet, Zhang et al. 2023), broadcast to the shape of its site; `streams` by the name of
+    of that name (ControlNet, Zhang et al. 2023) or on the way down (T2I-Adapter), broadcast to the shape of its
+    site; `streams` by the name of
     who adds them, each with extra attention at the sites it names."""
 
     residuals: Mapping[str, Tensor] = field(default_factory=_no_tensors)

@@ -19,7 +19,16 @@ from torch.nn import functional as F
 
 from mezzotint.nets.conditioning import Conditioning, Inject, Output, Stream
 from mezzotint.nets.layers import conv3, normed_silu, time_embedding, zeroed
-from mezzotint.nets.unet_blocks import RESNET_EPS, Attention, DownLevel, LevelShape, MidLevel, UpLevel
+from mezzotint.nets.unet_blocks import (
+    NOTHING,
+    RESNET_EPS,
+    Attention,
+    DownLevel,
+    LevelShape,
+    MidLevel,
+    UpLevel,
+    added,
+)
 from mezzotint.values.errors import BadValue
 
 
@@ -145,7 +154,7 @@ class UNetEncoder(nn.Module):
         self.classes = nn.Embedding(g.classes, wide) if g.classes else None
         self.conv_in = conv3(g.in_channels, widths[0])
         self.down = nn.ModuleList(
-            DownLevel(before, g.level(i), g.layers, i == last, f"down.{i}")
+            DownLevel(before, g.level(i), g.layers, i == last, f"down.{i}", 1 + i * (g.layers + 1))
             for i, (before, _) in enumerate(pairwise((widths[0], *widths)))
         )
         self.mid = MidLevel(g.middle)
@@ -157,13 +166,15 @@ class UNetEncoder(nn.Module):
         text: Tensor,
         hint: Tensor | None = None,
         streams: Sequence[Stream] = (),
+        residuals: Mapping[str, Tensor] = NOTHING,
     ) -> tuple[list[Tensor], Tensor]:
         """`x` B C H W with its planes, `time` B E, `text` B S D -> the skip connections and the middle, B C'
-        H' W' each. `hint` B C0 H W is added to the first features (ControlNet)."""
-        first = self.conv_in(x)
+        H' W' each. `hint` B C0 H W is added to the first features (ControlNet); `residuals` at "path.0" ... where
+        the skip connection of that number is made, so that all that follows sees them (T2I-Adapter)."""
+        first = added(self.conv_in(x), residuals, "path.0")
         skips = [first if hint is None else first + hint]
         for level in self.down:
-            skips.extend(level(skips[-1], time, text, streams))
+            skips.extend(level(skips[-1], time, text, streams, residuals))
         return skips, self.mid(skips[-1], time, text, streams)
 
     def joined(self, x: Tensor, cond: Conditioning) -> Tensor:
@@ -199,14 +210,14 @@ class UNetEncoder(nn.Module):
 
     def _vector(self, x: Tensor, cond: Conditioning) -> Tensor:
         """Pooled and sinusoids side by side, B P + M waves; sinusoids are made in float32."""
-        added, count = self.geometry.added, x.shape[0]
-        assert added is not None
+        vector, count = self.geometry.added, x.shape[0]
+        assert vector is not None
         parts: list[Tensor] = []
-        if added.pooled:
-            parts.append(_checked_width("pooled", cond.pooled, count, added.pooled).to(x.dtype))
-        if added.numbers:
-            numbers = _checked_width("numbers", cond.numbers, count, added.numbers)
-            parts.append(time_embedding(numbers.flatten(), added.waves).to(x.dtype).reshape(count, -1))
+        if vector.pooled:
+            parts.append(_checked_width("pooled", cond.pooled, count, vector.pooled).to(x.dtype))
+        if vector.numbers:
+            numbers = _checked_width("numbers", cond.numbers, count, vector.numbers)
+            parts.append(time_embedding(numbers.flatten(), vector.waves).to(x.dtype).reshape(count, -1))
         return torch.cat(parts, dim=1)
 
 
@@ -233,9 +244,9 @@ class UNet(UNetEncoder):
         residuals = _checked(inject, len(self.geometry.skip_widths))
         streams = self._streams(inject)
         time, text = self.time(t, x, cond), cond.tokens
-        skips, h = self.encode(x, time, text, streams=streams)
-        h = _added(h, residuals, "mid")
-        skips = [_added(skip, residuals, f"down.{i}") for i, skip in enumerate(skips)]
+        skips, h = self.encode(x, time, text, streams=streams, residuals=residuals)
+        h = added(h, residuals, "mid")
+        skips = [added(skip, residuals, f"down.{i}") for i, skip in enumerate(skips)]
         for level in self.up:
             h = level(h, skips, time, text, streams)
         return Output(self.conv_out(normed_silu(self.norm_out, h)))
@@ -284,23 +295,12 @@ def _checked(inject: Inject | None, skips: int) -> Mapping[str, Tensor]:
     """The residuals of an injection, all of whose sites this network has."""
     if inject is None:
         return {}
-    sites = {"mid", *(f"down.{i}" for i in range(skips))}
+    sites = {"mid", *(f"{kind}.{i}" for kind in ("down", "path") for i in range(skips))}
     for site in inject.residuals:
         if site not in sites:
-            raise BadValue("residuals", f"no site {site!r}", f"use down.0 to down.{skips - 1} and mid")
+            raise BadValue(
+                "residuals",
+                f"no site {site!r}",
+                f"use down.0 to down.{skips - 1}, path.0 to path.{skips - 1} and mid",
+            )
     return inject.residuals
-
-
-def _added(x: Tensor, residuals: Mapping[str, Tensor], site: str) -> Tensor:
-    if site not in residuals:
-        return x
-    residual = residuals[site]
-    if residual.dim() != x.dim() or any(
-        a not in (1, b) for a, b in zip(residual.shape, x.shape, strict=True)
-    ):
-        raise BadValue(
-            site,
-            f"a residual {tuple(residual.shape)} for features {tuple(x.shape)}",
-            "make the residuals for this network and this image size",
-        )
-    return x + residual

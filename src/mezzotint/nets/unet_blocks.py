@@ -7,8 +7,9 @@ Shapes: B batch, C channels, H W latent rows and columns, T = H*W tokens, S text
 width.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,9 @@ from torch.nn import functional as F
 from mezzotint.nets.attention import attend, attend_streams, join_heads, split_heads
 from mezzotint.nets.conditioning import Stream
 from mezzotint.nets.layers import Resnet, conv1, conv3, to_planes, to_tokens, upsampled, zeroed
+from mezzotint.values.errors import BadValue
 
+NOTHING: Mapping[str, Tensor] = MappingProxyType({})
 RESNET_EPS = 1e-5
 TRANSFORMER_EPS = 1e-6
 
@@ -121,28 +124,57 @@ class SpatialTransformer(nn.Module):
         return x + self.proj_out(to_planes(tokens, height, width))
 
 
+def added(x: Tensor, residuals: Mapping[str, Tensor], site: str) -> Tensor:
+    """`x` B C H W with the residual of its site, if there is one. Raises BadValue when it does not fit."""
+    if site not in residuals:
+        return x
+    residual = residuals[site]
+    if residual.dim() != x.dim() or any(
+        a not in (1, b) for a, b in zip(residual.shape, x.shape, strict=True)
+    ):
+        raise BadValue(
+            site,
+            f"a residual {tuple(residual.shape)} for features {tuple(x.shape)}",
+            "make the residuals for this network and this image size",
+        )
+    return x + residual
+
+
 class DownLevel(nn.Module):
     """The residual blocks (and transformers) of one resolution, then (but at the last level) half of it."""
 
-    def __init__(self, channels_in: int, shape: LevelShape, layers: int, last: bool, site: str) -> None:
+    def __init__(
+        self, channels_in: int, shape: LevelShape, layers: int, last: bool, site: str, first: int
+    ) -> None:
+        """`first` is the number of the first skip connection that is made here."""
         super().__init__()
         channels = shape.channels
+        self.first = first
         self.resnets = nn.ModuleList(
             unet_resnet(channels if i else channels_in, shape) for i in range(layers)
         )
         self.attentions = _transformers(shape, layers, site)
         self.downsample = None if last else nn.Conv2d(channels, channels, 3, stride=2, padding=1)
 
-    def forward(self, x: Tensor, time: Tensor, text: Tensor, streams: Sequence[Stream] = ()) -> list[Tensor]:
-        """`x` B C H W, `time` B E, `text` B S D -> the skip connections made here; the last is the output."""
+    def forward(
+        self,
+        x: Tensor,
+        time: Tensor,
+        text: Tensor,
+        streams: Sequence[Stream] = (),
+        residuals: Mapping[str, Tensor] = NOTHING,
+    ) -> list[Tensor]:
+        """`x` B C H W, `time` B E, `text` B S D -> the skip connections made here; the last is the output.
+        `residuals` at "path.N" are added where the skip connection N is made."""
         skips: list[Tensor] = []
         for i, resnet in enumerate(self.resnets):
             x = resnet(x, time)
             if self.attentions is not None:
                 x = self.attentions[i](x, text, streams)
+            x = added(x, residuals, f"path.{self.first + i}")
             skips.append(x)
         if self.downsample is not None:
-            skips.append(self.downsample(x))
+            skips.append(added(self.downsample(x), residuals, f"path.{self.first + len(skips)}"))
         return skips
 
 
