@@ -46,6 +46,9 @@ _QUIET = Flag("quiet", bool, "print nothing but errors", short="-q")
 _DEVICE = Flag("device", str, "cpu or cuda (the fastest there is)", shown="NAME")
 _THREADS = Flag("threads", int, "processor threads (as many as there are cores)")
 
+_PREDICTION = Flag("prediction", str, "what it was taught to predict, if its file cannot tell", shown="NAME")
+_STORAGES = ("kept", "float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2")
+
 VERBS: Mapping[str, Verb] = MappingProxyType(
     {
         "generate": Verb(
@@ -84,15 +87,37 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             ),
         ),
         "doctor": Verb("doctor", "show versions, devices and what would be used", ()),
+        "convert": Verb(
+            "convert",
+            "write a model in another layout or number format",
+            (
+                word("model", Path, "model file or folder"),
+                word("target", Path, "new .safetensors file, or new folder in the layout of diffusers"),
+                Flag("storage", str, "number format of the weights:", default="kept", choices=_STORAGES),
+                Flag("averaged", bool, "take the average over training, where the file has both"),
+                _PREDICTION,
+            ),
+        ),
+        "merge": Verb(
+            "merge",
+            "mix two models, or add to one what two others differ in",
+            (
+                word("first", Path, "model file or folder"),
+                word("second", Path, "model of the same family"),
+                Flag("output", Path, "new .safetensors file, or new folder", short="-o", required=True),
+                Flag("share", float, "of the second model, or of the difference", required=True),
+                Flag("minus", Path, "third model: second - third is added to the first"),
+                Flag("block", tuple[str, ...], "NAME=SHARE of blocks: IN04=0.2 M00=1 BASE=0 unet.down.1=0.3"),
+                Flag("storage", str, "number format of the weights:", default="kept", choices=_STORAGES),
+            ),
+        ),
         "export": Verb(
             "export",
             "write a model as a diffusers folder",
             (
                 word("folder", Path, "new folder to write"),
                 Flag("model", str, "built-in name, file or folder", default="mini", shown="NAME"),
-                Flag(
-                    "prediction", str, "what it was taught to predict, if its file cannot tell", shown="NAME"
-                ),
+                _PREDICTION,
             ),
         ),
         "data build": Verb(

@@ -7,6 +7,7 @@ tokenizer, scheduler and their configurations, computing the same as our modules
 import json
 import secrets
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from torch import Tensor
@@ -29,14 +30,17 @@ WEIGHTS = (
 )
 
 
-def export_diffusers(model: Model, folder: Path) -> None:
-    """Write `model` to `folder` in the types its weights have. Raises OutputFailed; then nothing is left behind."""
+def export_diffusers(model: Model, folder: Path, weights: Mapping[str, Tensor] | None = None) -> None:
+    """Write `model` to `folder`, with the `weights` by our names that are given instead of its own.
+
+    Raises OutputFailed; then nothing is left behind.
+    """
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise OutputFailed(folder, "it exists already", hint="choose another folder, or remove this one")
     draft = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}.part")
     try:
         try:
-            _write(model, draft)
+            _write(model, draft, weights or {})
             draft.replace(folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
@@ -44,7 +48,7 @@ def export_diffusers(model: Model, folder: Path) -> None:
         raise OutputFailed(folder, error.strerror or str(error)) from error
 
 
-def _write(model: Model, folder: Path) -> None:
+def _write(model: Model, folder: Path, weights: Mapping[str, Tensor]) -> None:
     for name, config in folder_configs(model).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +56,8 @@ def _write(model: Model, folder: Path) -> None:
         write_atomically(path, lambda file, text=text: file.write(text.encode()))
     for part in model.family.texts:
         vocabulary.save(part.vocabulary(), folder / tokenizer_folder(part))
-    theirs = folder_of(model.family).export(InMemory(folder, read_weights(model)))
+    own = {name: weights.get(name, tensor) for name, tensor in read_weights(model).items()}
+    theirs = folder_of(model.family).export(InMemory(folder, own))
     for part, name in WEIGHTS:
         own = {n.removeprefix(part): tensor for n, tensor in theirs.items() if n.startswith(part)}
         if own:

@@ -1,0 +1,146 @@
+"""A model on disk as tensors under our names, in the types they are stored in, and back to disk in either layout.
+
+Takes paths of files and folders. Gives `Named`, whose tensors are views of the files; what is written is complete or
+not there. Knows no arithmetic.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+from mezzotint.diffusion.prediction import VELOCITY
+from mezzotint.families.checkpoint import SINGLE_FILE, Checkpoint, open_checkpoint
+from mezzotint.families.export import export_diffusers
+from mezzotint.families.layouts import single_file
+from mezzotint.families.registry import open_model
+from mezzotint.families.resolve import Resolved, resolve
+from mezzotint.families.tables import single_file_of
+from mezzotint.text.vocabulary import clip_vocabulary
+from mezzotint.values.errors import BadModelFile, BadValue, OutputFailed, UnknownName
+from mezzotint.values.recipe import ModelUse
+from mezzotint.weights.files import InMemory, TensorSource, save_tensors
+from mezzotint.weights.header import TensorInfo
+
+KEPT = "kept"
+STORAGES: Mapping[str, torch.dtype | None] = MappingProxyType(
+    {
+        KEPT: None,
+        "float32": torch.float32,
+        "float16": torch.float16,
+        "bfloat16": torch.bfloat16,
+        "float8_e4m3fn": torch.float8_e4m3fn,
+        "float8_e5m2": torch.float8_e5m2,
+    }
+)
+"""How weights can be stored. In eight bits are only the matrices of the denoiser, the rest is float16 then."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A model: what it is, and its `tensors` by our names."""
+
+    resolved: Resolved
+    tensors: Mapping[str, Tensor]
+
+    @property
+    def path(self) -> Path:
+        """Where it came from."""
+        return self.resolved.checkpoint.path
+
+
+class _Averaged(TensorSource):
+    """A single file whose UNet is the average over training that lies beside it as `model_ema.`."""
+
+    def __init__(self, source: TensorSource) -> None:
+        self.path, self.metadata, self._source = source.path, source.metadata, source
+        if not any(name.startswith("model_ema.") for name in source):
+            raise BadModelFile(source.path, "holds no averaged weights", hint="leave --averaged out")
+
+    def _at(self, name: str) -> str:
+        if not name.startswith(single_file.UNET):
+            return name
+        flat = "model_ema." + name.removeprefix("model.").replace(".", "")
+        return flat if flat in self._source else name
+
+    def __getitem__(self, name: str) -> TensorInfo:
+        return self._source[self._at(name)]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._source)
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def tensor(self, name: str) -> Tensor:
+        """The average in place of a weight of the UNet; everything else as it is."""
+        return self._source.tensor(self._at(name))
+
+
+def named(path: Path, prediction: str | None = None, *, averaged: bool = False) -> Named:
+    """The model at `path`. `averaged` takes the average over training of the UNet where the file has both.
+
+    Raises ModelNotFound, PickleRefused, BadModelFile, WeightsMismatch; UnknownName for the prediction.
+    """
+    checkpoint = open_checkpoint(path)
+    if averaged:
+        if checkpoint.layout != SINGLE_FILE:
+            raise BadModelFile(path, "is a folder, which holds no second copy", hint="leave --averaged out")
+        checkpoint = Checkpoint(path, checkpoint.layout, _Averaged(checkpoint.source), checkpoint.configs)
+    resolved = resolve(checkpoint, prediction)
+    return Named(resolved, resolved.table.load(checkpoint.source))
+
+
+def write(model: Named, target: Path, storage: str = KEPT) -> None:
+    """Write `model`: as one file when `target` ends in .safetensors, else as a new diffusers folder.
+
+    Raises OutputFailed (also for a single file of a model whose vocabulary is not CLIP's), UnknownName and BadValue for
+    the storage, and for a folder what opening the model raises.
+    """
+    stored = converted(model.tensors, storage)
+    if target.suffix == ".safetensors":
+        if target.exists():
+            raise OutputFailed(target, "it exists already", hint="choose another name, or remove this one")
+        if any(part.vocabulary() != clip_vocabulary() for part in model.resolved.family.texts):
+            raise OutputFailed(
+                target, "a single file cannot hold this model's own vocabulary", hint="write a folder instead"
+            )
+        table = single_file_of(model.resolved.family)
+        theirs = table.export(InMemory(target, stored))
+        save_tensors(theirs | _marker(model), target, model.resolved.checkpoint.source.metadata)
+        return
+    decided = model.resolved.decided
+    use = ModelUse(base=str(model.path), prediction=decided.prediction.name if decided else None)
+    export_diffusers(open_model(use), target, stored)
+
+
+def _marker(model: Named) -> dict[str, Tensor]:
+    """What says in a single file that the velocity is predicted, where nothing else in it does."""
+    decided, known = model.resolved.decided, model.resolved.family.prediction
+    silent = known is None and decided is not None and decided.prediction is VELOCITY
+    return {single_file.V_PREDICTION: torch.empty(0)} if silent else {}
+
+
+def converted(tensors: Mapping[str, Tensor], storage: str) -> dict[str, Tensor]:
+    """`tensors` as `storage`, a name in STORAGES, has them. Raises UnknownName, and BadValue where a value is too
+    large for the type."""
+    if storage not in STORAGES:
+        raise UnknownName("storage", storage, tuple(STORAGES))
+    wanted = STORAGES[storage]
+    stored = {name: _cast(name, tensor, wanted) for name, tensor in tensors.items()}
+    for name, tensor in stored.items():
+        wide = tensor.float() if tensor.dtype.is_floating_point else torch.zeros(1)
+        if not bool(wide.isfinite().all()) and bool(tensors[name].float().isfinite().all()):
+            raise BadValue("storage", f"{name} holds values that {storage} cannot", "use bfloat16 or float32")
+    return stored
+
+
+def _cast(name: str, tensor: Tensor, wanted: torch.dtype | None) -> Tensor:
+    if wanted is None or not tensor.dtype.is_floating_point:
+        return tensor
+    if wanted.itemsize == 1 and (tensor.dim() < 2 or not name.startswith("unet.")):
+        wanted = torch.float16
+    return tensor.float().to(wanted) if wanted.itemsize == 1 else tensor.to(wanted)
