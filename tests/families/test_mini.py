@@ -11,7 +11,9 @@ from families.reduced import texted, weights
 from mezzotint.diffusion.prediction import VELOCITY
 from mezzotint.families import mini, registry, toy
 from mezzotint.families.family import Betas, Defaults, Family
+from mezzotint.families.recognise import recognise
 from mezzotint.families.registry import FAMILIES, OPENERS, find, open_model
+from mezzotint.families.shelf import shelved
 from mezzotint.text.vocabulary import SMALLEST, Vocabulary, train
 from mezzotint.values import names
 from mezzotint.values.errors import BadModelFile, ModelNotFound, OutputFailed, UnknownName, WeightsMismatch
@@ -39,6 +41,26 @@ def packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     mini.pack_mini(toy.make(trained()), folder, "float16")
     monkeypatch.setattr(mini, "data_folder", lambda: folder)
     return folder
+
+
+def test_any_folder_that_training_made_is_a_model(packed: Path, tmp_path: Path) -> None:
+    located = find(ModelUse(base=str(packed)))
+    assert (located.path, located.kind) == (packed, registry.TRAINED)
+    assert open_model(located).digest == open_model(ModelUse()).digest
+    seen = recognise(packed)
+    assert (seen.kind, seen.family, seen.layout, seen.prediction) == (
+        "a model",
+        "mini",
+        "trained folder",
+        "velocity",
+    )
+    assert seen.precision == "float16" and seen.parameters == sum(
+        t.numel() for t in weights(open_model(located)).values()
+    )
+    assert [found.name for found in shelved(tmp_path)] == ["data/mini"]
+    (packed / "mini.safetensors").unlink()
+    with pytest.raises(ModelNotFound):
+        recognise(packed)
 
 
 def test_packing_and_opening_give_the_model_back(packed: Path) -> None:

@@ -4,16 +4,22 @@ Takes a path, gives a `Recognised`. Reads headers and small files only; what can
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
 
+from mezzotint.families import mini
 from mezzotint.families.checkpoint import open_checkpoint
 from mezzotint.families.kinds import MODEL, kind_of
+from mezzotint.families.registry import find
 from mezzotint.families.resolve import Resolved, resolve
 from mezzotint.values.errors import MezzotintError
+from mezzotint.values.recipe import ModelUse
+from mezzotint.weights.files import open_tensors
+from mezzotint.weights.header import TensorInfo
+from mezzotint.weights.storage import SCALE
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,8 @@ class Recognised:
 
 def recognise(path: Path) -> Recognised:
     """What lies at `path`. Raises only when it cannot be read: ModelNotFound, PickleRefused, BadModelFile."""
+    if (path / mini.GEOMETRY).is_file():
+        return _trained(path)
     checkpoint = open_checkpoint(path)
     kind = kind_of(checkpoint.source)
     resolved: Resolved | None = None
@@ -49,10 +57,7 @@ def recognise(path: Path) -> Recognised:
     except MezzotintError as error:
         problems = (str(error),)
     counted = resolved.table.match(checkpoint.source).taken if resolved else checkpoint.source
-    sizes = Counter[str]()
-    for name in counted:
-        info = checkpoint.source[name]
-        sizes[str(info.dtype).removeprefix("torch.")] += prod(info.shape)
+    sizes = _sizes(checkpoint.source[name] for name in counted)
     return Recognised(
         path=path,
         kind=kind,
@@ -65,3 +70,28 @@ def recognise(path: Path) -> Recognised:
         decided_by=resolved.decided_by if resolved else MappingProxyType({"kind": "names of the tensors"}),
         problems=problems,
     )
+
+
+def _trained(path: Path) -> Recognised:
+    located, source = find(ModelUse(base=str(path))), open_tensors(path / mini.WEIGHTS)
+    sizes = _sizes(info for name, info in source.items() if not name.endswith(SCALE))
+    return Recognised(
+        path=path,
+        kind=MODEL,
+        family=located.family.name,
+        layout=located.kind,
+        prediction=located.prediction.name if located.prediction else None,
+        precision=next((name for name, _ in sizes.most_common(1)), "none"),
+        parameters=sizes.total(),
+        needs=located.family.needs,
+        decided_by=located.decided_by,
+        problems=(),
+    )
+
+
+def _sizes(tensors: Iterable[TensorInfo]) -> Counter[str]:
+    """How many values are stored in each type."""
+    sizes = Counter[str]()
+    for info in tensors:
+        sizes[str(info.dtype).removeprefix("torch.")] += prod(info.shape)
+    return sizes

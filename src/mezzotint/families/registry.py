@@ -24,6 +24,8 @@ from mezzotint.values.errors import ModelNotFound, nearest
 from mezzotint.values.recipe import ModelUse
 
 BUILT_IN = "built in"
+TRAINED = "trained folder"
+"""What `mezzotint train release` writes: the files of the embedded model, of another model."""
 
 
 def _known(family: Family) -> Family:
@@ -47,7 +49,8 @@ OPENERS: Mapping[str, Callable[[Family, Prediction | None], Model]] = MappingPro
 
 @dataclass(frozen=True)
 class Located:
-    """A model that was found but not opened. `path` is None for built-in ones; `decided_by` says for each question
+    """A model that was found but not opened. `path` is None for built-in ones, `resolved` for trained folders, too;
+    `decided_by` says for each question
     what answered it; `prediction` is None where only running the network can tell."""
 
     family: Family
@@ -64,15 +67,24 @@ def find(use: ModelUse) -> Located:
     Raises ModelNotFound, PickleRefused, Ambiguous, BadModelFile, WeightsMismatch.
     """
     if use.base in OPENERS:
-        family = FAMILIES[use.base]()
-        chosen = PREDICTIONS[use.prediction] if use.prediction else family.prediction
-        by = {"family": "the name", "prediction": "the explicit choice" if use.prediction else "the family"}
-        return Located(family, None, BUILT_IN, MappingProxyType(by), chosen)
+        return _described(FAMILIES[use.base](), None, use)
     path = _existing(use.base)
+    if (path / mini.GEOMETRY).is_file():
+        return _described(mini.family(path), path, use)
     checkpoint = open_checkpoint(path)
     resolved = resolve(checkpoint, use.prediction)
     prediction = resolved.decided.prediction if resolved.decided else None
     return Located(resolved.family, path, checkpoint.layout, resolved.decided_by, prediction, resolved)
+
+
+def _described(family: Family, path: Path | None, use: ModelUse) -> Located:
+    """A model whose family is known without looking at names of weights."""
+    chosen = PREDICTIONS[use.prediction] if use.prediction else family.prediction
+    by = {
+        "family": f"its {mini.GEOMETRY}" if path else "the name",
+        "prediction": "the explicit choice" if use.prediction else "the family",
+    }
+    return Located(family, path, TRAINED if path else BUILT_IN, MappingProxyType(by), chosen)
 
 
 def open_model(model: Located | ModelUse) -> Model:
@@ -82,6 +94,8 @@ def open_model(model: Located | ModelUse) -> Model:
     the network shows what it predicts.
     """
     located = find(model) if isinstance(model, ModelUse) else model
+    if located.resolved is None and located.path is not None:
+        return mini.open_mini(located.family, located.prediction, located.path)
     if located.resolved is None:
         return OPENERS[located.family.name](located.family, located.prediction)
     source, table = located.resolved.checkpoint.source, located.resolved.table

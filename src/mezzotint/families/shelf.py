@@ -13,7 +13,8 @@ from mezzotint.values.errors import Ambiguous
 VARIABLE = "MEZZOTINT_MODELS"
 """Folders to look in instead of the usual one, separated as in PATH."""
 INDEX = "model_index.json"
-"""What makes a folder a diffusers folder."""
+MARKS = (INDEX, "geometry.json")
+"""What makes a folder one model: a diffusers folder, or one that training made."""
 ENDINGS = (".safetensors", ".gguf", ".ckpt", ".pt", ".bin")
 _DEEPEST = 8
 
@@ -36,9 +37,9 @@ def folders(environment: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
 
 
 def shelved(folder: Path) -> Iterator[Shelved]:
-    """All model files and diffusers folders below `folder`, by name; nothing when it is not there.
+    """All model files and model folders below `folder`, by name; nothing when it is not there.
 
-    Hidden folders, and folders that may not be read, are passed over; what a diffusers folder holds belongs to it.
+    Hidden folders, and folders that may not be read, are passed over; what a model folder holds belongs to it.
     """
     yield from _below(folder, folder, 0)
 
@@ -52,7 +53,7 @@ def _below(folder: Path, top: Path, depth: int) -> Iterator[Shelved]:
         if path.name.startswith("."):
             continue
         if path.is_dir():
-            if (path / INDEX).is_file():
+            if any((path / mark).is_file() for mark in MARKS):
                 yield Shelved(path.relative_to(top).as_posix(), path)
             elif depth < _DEEPEST:
                 yield from _below(path, top, depth + 1)
