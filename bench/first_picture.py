@@ -98,7 +98,7 @@ def pictures(arguments: argparse.Namespace, environment: Mapping[str, str]) -> l
     ]
     what = f"`{arguments.model}`, {settings['width']}x{settings['height']}, {arguments.steps} steps, Euler"
     guided = (
-        f"guidance {settings['guidance']}, float32, {arguments.threads} threads, {arguments.rounds} rounds"
+        f"guidance {settings['guidance']}, float32, at most {arguments.threads} threads, {arguments.rounds} rounds"
     )
     return [f"{what}, {guided}", "", "| | mezzotint | diffusers | ratio |", "|---|---|---|---|", *rows]
 

@@ -15,7 +15,7 @@ from mezzotint.engine.engine import Engine
 def main() -> None:
     """Draws with the settings of the first argument (JSON)."""
     given = json.loads(sys.argv[1])
-    engine = Engine("cpu", given["threads"])
+    engine = Engine("cpu")  # it may use as many threads as the other side, and chooses
     recipe = compose(
         given["prompt"],
         model=given["model"],
