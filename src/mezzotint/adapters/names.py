@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from mezzotint.families.family import Family
-from mezzotint.families.layouts import clip_hf, unet_diffusers, unet_ldm
+from mezzotint.families.layouts import (
+    clip_hf,
+    mmdit_diffusers,
+    mmdit_original,
+    t5_hf,
+    unet_diffusers,
+    unet_ldm,
+)
 from mezzotint.weights.layout import SAME, Layout, Placed
 
 
@@ -27,6 +34,8 @@ class Spelling:
 
 UNET = ("unet.", "lora_unet_", "oft_unet_", "diffusion_model.", "")
 TEXT, TEXT_2 = ("text_encoder.", "lora_te_", "lora_te1_"), ("text_encoder_2.", "lora_te2_")
+TEXT_3 = ("text_encoder_3.", "lora_te3_")
+MMDIT = ("transformer.", "lora_unet_", "lora_transformer_", "diffusion_model.", "")
 TEXTS: Mapping[str, tuple[str, ...]] = MappingProxyType({"text": TEXT, "text_l": TEXT, "text_g": TEXT_2})
 """What stands before the names of each text encoder."""
 PEFT = "base_model.model."
@@ -39,6 +48,17 @@ def spellings(family: Family) -> tuple[Spelling, ...]:
         Spelling(UNET, "unet.", unet_diffusers.LAYOUT),
         Spelling(UNET, "unet.", single),
         *(Spelling(TEXTS[part.name], f"{part.name}.", clip_hf.LAYOUT) for part in family.texts),
+    )
+
+
+def mmdit_spellings(layers: int) -> tuple[Spelling, ...]:
+    """All spellings of the parts of SD 3, whose transformer has `layers` blocks."""
+    return (
+        Spelling(MMDIT, "mmdit.", mmdit_original.LAYOUT),
+        Spelling(MMDIT, "mmdit.", mmdit_diffusers.layout(layers)),
+        Spelling(TEXT, "clip_l.", clip_hf.LAYOUT),
+        Spelling(TEXT_2, "clip_g.", clip_hf.LAYOUT),
+        Spelling(TEXT_3, "t5.", t5_hf.FOLDER),
     )
 
 
