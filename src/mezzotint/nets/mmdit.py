@@ -77,11 +77,12 @@ def position_table(side: int, width: int) -> Tensor:
 
 
 class Stem(nn.Module):
-    """What stands before the blocks: patches with their places, the modulating vector and the text's width."""
+    """What stands before the blocks: patches with their places, the modulating vector and the text's width (not for
+    a network that `reads` no text)."""
 
     position: Tensor
 
-    def __init__(self, geometry: MMDiTGeometry) -> None:
+    def __init__(self, geometry: MMDiTGeometry, reads: bool = True) -> None:
         super().__init__()
         g = geometry
         self.geometry = geometry
@@ -89,7 +90,7 @@ class Stem(nn.Module):
         self.register_buffer("position", position_table(g.positions, g.width))
         self.time_in, self.time_out = nn.Linear(WAVES, g.width), nn.Linear(g.width, g.width)
         self.pooled_in, self.pooled_out = nn.Linear(g.pooled, g.width), nn.Linear(g.width, g.width)
-        self.context = nn.Linear(g.context, g.width)
+        self.context = nn.Linear(g.context, g.width) if reads else None
 
     def grid(self, x: Tensor) -> tuple[int, int]:
         """Rows and columns of patches of `x` B C H W. Raises BadValue for a latent that does not fit."""
@@ -125,7 +126,10 @@ class Stem(nn.Module):
         return F.silu(time + self.pooled_out(F.silu(self.pooled_in(cond.pooled))))
 
     def text(self, x: Tensor, cond: Conditioning) -> Tensor:
-        """The text states of `cond` at the width of the network: B S D. Raises BadValue for another shape."""
+        """The text states of `cond` at the width of the network: B S D, none (B 0 D) for a network that reads no
+        text. Raises BadValue for another shape."""
+        if self.context is None:
+            return x.new_zeros(x.shape[0], 0, self.geometry.width)
         tokens, wanted = cond.tokens, (x.shape[0], self.geometry.context)
         if tokens.dim() != 3 or (tokens.shape[0], tokens.shape[2]) != wanted:
             raise BadValue(

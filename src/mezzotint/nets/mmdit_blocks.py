@@ -111,3 +111,18 @@ class JointBlock(nn.Module):
         attended = join_heads(attend(q, k, v, f"{self.site}.attn"))
         seen, read = attended[:, : x.shape[1]], attended[:, x.shape[1] :]
         return self.x.after(x, seen, mine, self.site), self.context.after(context, read, texts, self.site)
+
+
+class SingleBlock(nn.Module):
+    """The picture's side alone, for networks that read no text."""
+
+    def __init__(self, shape: BlockShape, site: str) -> None:
+        super().__init__()
+        self.site = site
+        self.x = Stream(shape)
+
+    def forward(self, x: Tensor, context: Tensor, vector: Tensor) -> tuple[Tensor, Tensor]:
+        """`x` B T D, `context` of any shape, left as it came, `vector` B D -> both, of the same shapes."""
+        parts = self.x.modulate(vector)
+        q, k, v = self.x.attn(modulated(x, *parts[:2]))
+        return self.x.after(x, join_heads(attend(q, k, v, f"{self.site}.attn")), parts, self.site), context

@@ -70,3 +70,14 @@ def layout(layers: int) -> Layout:
         SCALE_FIRST,
     )
     return Layout((*OUTER, *HEAD, ending, *spread(BLOCKS, BLOCK)))
+
+
+CONTROL = Layout(
+    (
+        *OUTER,
+        Rule("pos_embed_input.proj.*", "hint.*"),
+        Rule("controlnet_blocks.{i}.*", "zero.{i}.*"),
+        *spread(BLOCKS, BLOCK),
+    )
+)
+"""The table of a ControlNet for it (SD3ControlNetModel), which has no other last block."""
