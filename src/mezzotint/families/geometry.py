@@ -54,9 +54,10 @@ def unet_geometry(
     heads: Callable[[Shape], Shape],
     norm_groups: int,
     added: Callable[[int], Vector | None] = lambda width: None,
+    outputs: int | None = None,
 ) -> UNetGeometry:
     """The UNet of these weights; `heads` gives the head counts for the widths of the levels, `added` says what the
-    values are made of that are added to the time, as many as it is told."""
+    values are made of that are added to the time, as many as it is told; `outputs` channels where it has no way up."""
     levels = range(shapes.count("down"))
     channels = tuple(shapes.side(f"down.{i}.resnets.0.conv1.weight", 0) for i in levels)
     attention = tuple(shapes.has(f"down.{i}.attentions.0") for i in levels)
@@ -74,7 +75,7 @@ def unet_geometry(
     vectors = shapes.side("added_in.weight", 1) if shapes.has("added_in.weight") else 0
     return UNetGeometry(
         in_channels=shapes.side("conv_in.weight", 1),
-        out_channels=shapes.side("conv_out.weight", 0),
+        out_channels=shapes.side("conv_out.weight", 0) if outputs is None else outputs,
         channels=channels,
         layers=shapes.count("down.0.resnets"),
         attention=attention,
