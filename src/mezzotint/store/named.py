@@ -1,4 +1,4 @@
-"""A model on disk as tensors under our names, in the types they are stored in, and back to disk in either layout.
+"""Models on disk as tensors under our names, in their stored types; written back in either layout.
 
 Takes paths of files and folders. Gives `Named`, whose tensors are views of the files; what is written is complete or
 not there. Knows no arithmetic.

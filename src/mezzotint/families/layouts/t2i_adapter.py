@@ -1,4 +1,4 @@
-"""Names of a T2I-Adapter: in diffusers folders, and in its original file, where residual blocks are numbered through.
+"""Names of a T2I-Adapter: diffusers folders, and original files, whose residual blocks are numbered through.
 
 Reference: TencentARC/T2I-Adapter, ldm/modules/encoders/adapter.py; diffusers, T2IAdapter.
 """
