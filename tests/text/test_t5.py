@@ -4,15 +4,14 @@ import gzip
 import hashlib
 import struct
 from importlib import resources
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mezzotint.text.pieces import MAX_FILE, Pieces, load, parse, t5_pieces
+from mezzotint.text.pieces import Pieces, parse, t5_pieces
 from mezzotint.text.t5 import T5Tokenizer
-from mezzotint.values.errors import BadModelFile, BadValue
+from mezzotint.values.errors import BadValue
 
 PUBLISHED = "d60acb128cf7b7f2536e8f38a5b18a05535c9e14c7a355904270e15b0945ea86"
 
@@ -110,11 +109,9 @@ def test_fields_that_are_not_needed_are_passed_over() -> None:
         FILE + message(2, b"\x18\x80"),
     ],
 )
-def test_other_files_are_refused(data: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "spiece.model"
-    path.write_bytes(data)
-    with pytest.raises(BadModelFile, match="no unigram vocabulary"):
-        load(path)
+def test_other_bytes_are_refused(data: bytes) -> None:
+    with pytest.raises(ValueError):
+        parse(data)
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
@@ -125,18 +122,6 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     except ValueError:
         return
     assert found.pieces[: len(SMALL)] == tuple(SMALL)
-
-
-def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(BadModelFile, match="No such file"):
-        load(tmp_path / "missing")
-    large = tmp_path / "large"
-    with large.open("wb") as file:
-        file.truncate(MAX_FILE + 1)
-    with pytest.raises(BadModelFile, match="too large"):
-        load(large)
-    (tmp_path / "good").write_bytes(FILE)
-    assert load(tmp_path / "good") == parse(FILE)
 
 
 def test_vocabularies_of_other_models() -> None:

@@ -1,20 +1,16 @@
 """Unigram vocabularies in the files of SentencePiece (`spiece.model`), read without SentencePiece.
 
-Takes the bundled file of T5 or one of a model's folder; gives its pieces with their scores, and its table of character
-replacements. The file is a protocol buffer (sentencepiece_model.proto); of it only what is needed is read.
+Takes the bundled file of T5, which all Stable Diffusion 3 models share; gives its pieces with their scores, and its
+table of character replacements. The file is a protocol buffer (sentencepiece_model.proto), of which only what is needed
+is read. Files of users are not opened: a damaged table of replacements stops the `tokenizers` library with a panic.
 """
 
 import gzip
 import struct
 from collections.abc import Iterator
 from importlib import resources
-from pathlib import Path
 from typing import NamedTuple
 
-from mezzotint.values.errors import BadModelFile
-
-MAX_FILE = 2**26
-"""The largest vocabulary file that is read, in bytes."""
 _PIECE, _TRAINING, _NORMALISING = 1, 2, 3
 """Fields of the whole: pieces, how it was trained, how text is normalised."""
 _TEXT, _SCORE, _ALGORITHM, _REPLACEMENTS = 1, 2, 3, 2
@@ -34,18 +30,6 @@ def t5_pieces() -> Pieces:
     """The 32,000 pieces of T5 version 1.1, which Stable Diffusion 3 uses."""
     packed = resources.files("mezzotint.text").joinpath("data/t5_spiece.model.gz").read_bytes()
     return parse(gzip.decompress(packed))
-
-
-def load(path: Path) -> Pieces:
-    """The vocabulary of a file. Raises `BadModelFile` if it cannot be read or is none of SentencePiece's unigrams."""
-    try:
-        if path.stat().st_size > MAX_FILE:
-            raise BadModelFile(path, "is too large for a vocabulary")
-        return parse(path.read_bytes())
-    except OSError as error:
-        raise BadModelFile(path, error.strerror or "cannot be read") from None
-    except ValueError:
-        raise BadModelFile(path, "is no unigram vocabulary of SentencePiece") from None
 
 
 def parse(data: bytes) -> Pieces:
