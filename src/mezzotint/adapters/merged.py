@@ -43,6 +43,8 @@ class Merged:
         is then without adapters.
         """
         wanted = tuple((adapter, weight) for adapter, weight in uses if weight != 0)
+        if wanted == self._uses:
+            return
         try:
             old, new = _by_group(self._uses, wanted)
             for group, changes in new.items():

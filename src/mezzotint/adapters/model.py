@@ -11,7 +11,7 @@ from pathlib import Path
 from torch import Tensor
 
 from mezzotint.adapters.lora import Adapter, open_adapter
-from mezzotint.adapters.merged import Merged
+from mezzotint.adapters.merged import Merged, Use
 from mezzotint.adapters.names import Names, spellings
 from mezzotint.families.assemble import weights_of
 from mezzotint.families.family import Model
@@ -33,14 +33,22 @@ class ModelAdapters:
         self._opened: dict[tuple[Path, Stamp], Adapter] = {}
 
     def use(self, wanted: Sequence[tuple[Path, float]]) -> None:
-        """Merge these files at these strengths in this order, and take out all others; () takes out all.
+        """`merge` of `opened`: these files at these strengths in this order, and no others; () is the model itself.
 
         Raises ModelNotFound, PickleRefused, BadModelFile and WeightsMismatch; the model is then as it was before.
         """
+        self.merge(self.opened(wanted))
+
+    def opened(self, wanted: Sequence[tuple[Path, float]]) -> tuple[Use, ...]:
+        """These files opened for this model; those of the call before are kept open. Raises as `use` does."""
         keys = [(path, _stamp(path)) for path, _ in wanted]
         opened = {key: self._opened.get(key) or self._open(key[0]) for key in keys}
-        self._merged.set([(opened[key], weight) for key, (_, weight) in zip(keys, wanted, strict=True)])
         self._opened = opened
+        return tuple((opened[key], weight) for key, (_, weight) in zip(keys, wanted, strict=True))
+
+    def merge(self, uses: Sequence[Use]) -> None:
+        """Make these the adapters of the model; nothing happens when they are already."""
+        self._merged.set(uses)
 
     def _open(self, path: Path) -> Adapter:
         return open_adapter(path, self._names, self._shapes)

@@ -11,6 +11,7 @@ from typing import Any
 
 from mezzotint.cli.flags import Flag, from_option, word
 from mezzotint.cli.output import output
+from mezzotint.values.adapters import from_flag, in_prompt
 from mezzotint.values.errors import BadValue
 from mezzotint.values.options import OPTIONS, assemble
 
@@ -43,6 +44,14 @@ FLAGS: tuple[Flag, ...] = (
     Flag("overwrite", bool, "replace an existing file instead of numbering the new one", group="output"),
     Flag("quiet", bool, "print nothing but errors", short="-q", group="output"),
     *(from_option(option, "picture") for option in OPTIONS if option.name != "prompt"),
+    Flag(
+        "lora",
+        str,
+        "file of a LoRA or its kin with its strength after a colon; may be repeated",
+        shown="FILE:0.8",
+        group="picture",
+        repeated=True,
+    ),
     Flag("device", str, "cpu or cuda (the fastest there is)", shown="NAME", group="machine"),
     Flag("threads", int, "processor threads (as many as there are cores)", group="machine"),
 )
@@ -60,7 +69,9 @@ def checked(given: Mapping[str, Any]) -> Mapping[str, Any]:
     count = given["count"]
     if not 1 <= count <= MOST:
         raise BadValue("count", f"{count} is out of range", f"use 1 to {MOST}")
-    recipe = assemble(options, _ASSUMED)
+    adapters = tuple(map(from_flag, given["lora"] or ()))
+    prompt, _ = in_prompt(options["prompt"])
+    recipe = assemble({**options, "prompt": prompt}, _ASSUMED).model_copy(update={"adapters": adapters})
     assemble({**options, "seed": recipe.seed + count - 1}, _ASSUMED)
     files = output(given["output"], recipe.prompt.text, given["overwrite"], count)
     return MappingProxyType({**given, "options": options, "output": files})

@@ -29,7 +29,8 @@ class Flag:
 
     `default` None means that the command decides, `required` that the user must; `optional` lets the word `none`
     stand for None. `shown` is the name of the value in help, `choices` are the only values allowed. Flags of one
-    `group` stand together in help, under the `note` of the first.
+    `group` stand together in help, under the `note` of the first. A `repeated` flag is given once for each value, which
+    become a list.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Flag:
     choices: tuple[str, ...] = ()
     optional: bool = False
     note: str = ""
+    repeated: bool = False
 
     @property
     def spelled(self) -> str:
@@ -142,7 +144,7 @@ def _add(parser: Any, flag: Flag) -> None:
         dest=flag.name,
         type=_converter(flag),
         nargs=number if many else None,
-        action=_Tuple if many else "store",
+        action="append" if flag.repeated else _Tuple if many else "store",
         default=flag.default,
         metavar=flag.shown or _metavar(flag.kind),
         help=help,

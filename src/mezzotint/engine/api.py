@@ -4,6 +4,7 @@ Takes a prompt and explicit options, gives a Picture that knows its recipe. The 
 first call and keeps its model open for the next. Whoever wants the steps uses `Engine.run`.
 """
 
+from collections.abc import Sequence
 from functools import cache
 
 from mezzotint.engine.compose import compose
@@ -30,11 +31,13 @@ def generate(
     height: int | None = None,
     numerics: str | None = None,
     precision: str | None = None,
+    lora: Sequence[str] | None = None,
     device: str | None = None,
     threads: int | None = None,
 ) -> Picture:
     """The picture of `prompt`; None takes the default of the model's family, and a random seed for `seed`.
 
+    `lora` are files of LoRA and its kin, each with its strength after a colon: `("pixel.safetensors:0.8",)`.
     `picture.recipe.seed` is the seed that was used and `picture.save("apple.png")` keeps the recipe in the file.
     Raises MezzotintError subclasses, each of which says what to do.
     """
@@ -54,6 +57,7 @@ def generate(
         height=height,
         numerics=numerics,
         precision=precision,
+        lora=lora,
     )
     return draw(_engine(device, threads), recipe)
 

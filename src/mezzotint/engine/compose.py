@@ -5,11 +5,14 @@ gigabytes is made in a moment. Knows no device and draws nothing.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mezzotint.families.registry import find
+from mezzotint.families.shelf import VARIABLE, folders, on_shelf
+from mezzotint.values.adapters import Named, from_flag, in_prompt
+from mezzotint.values.errors import ModelNotFound
 from mezzotint.values.options import assemble
-from mezzotint.values.recipe import ModelUse, Recipe
+from mezzotint.values.recipe import AdapterUse, ModelUse, Recipe
 
 SEEDS = 2**32
 """Seeds that are chosen for the user are below this, short enough to type."""
@@ -32,9 +35,11 @@ def compose(
     height: int | None = None,
     numerics: str | None = None,
     precision: str | None = None,
+    lora: Sequence[str] | None = None,
 ) -> Recipe:
     """The recipe of one picture; None takes the family's default, and a random seed for `seed`.
 
+    `lora` are adapters as `FILE` or `FILE:0.8`; `<lora:NAME:0.8>` in the prompt names one in the model folders.
     Raises BadValue and UnknownName for values no recipe may have, and what finding the model raises.
     """
     flat: dict[str, object] = {
@@ -54,11 +59,13 @@ def compose(
         "numerics": numerics,
         "precision": precision,
     }
-    return compose_flat(flat)
+    return compose_flat(flat, lora or ())
 
 
-def compose_flat(flat: Mapping[str, object]) -> Recipe:
+def compose_flat(flat: Mapping[str, object], lora: Sequence[str] = ()) -> Recipe:
     """`compose` for surfaces that hold the options of `values.options` as a mapping by name; None is absent."""
+    text, named = in_prompt(str(flat.get("prompt") or ""))
+    adapters = (*map(from_flag, lora), *(_found(name) for name in named))
     use = {"base": flat.get("model"), "prediction": flat.get("prediction")}
     located = find(ModelUse.model_validate({k: v for k, v in use.items() if v is not None}))
     family = located.family.defaults
@@ -72,4 +79,17 @@ def compose_flat(flat: Mapping[str, object]) -> Recipe:
         "height": family.height,
         "seed": secrets.randbelow(SEEDS) if flat.get("seed") is None else None,
     }
-    return assemble(flat, defaults)
+    recipe = assemble({**flat, "prompt": text} if named else flat, defaults)
+    return recipe.model_copy(update={"adapters": adapters}) if adapters else recipe
+
+
+def _found(named: Named) -> AdapterUse:
+    """The adapter that a prompt names. A name is compared with those of files, and never used as a path."""
+    places = folders()
+    path = on_shelf(named.name, places)
+    if path is None:
+        where = ", ".join(map(str, places))
+        raise ModelNotFound(
+            named.name, f"there is no file of this name in {where}; set {VARIABLE}, or use --lora FILE"
+        )
+    return AdapterUse(file=str(path), weight=named.weight)

@@ -77,7 +77,9 @@ class Engine:
         """The sampler's steps with the seconds each took. Threads and precision hold only while a step is made."""
         use, device = recipes[0].passes[0], placement.device
         exact = recipes[0].numerics.mode == "exact"
+        adapters = opened.adapted(recipes[0].adapters)
         with placement.pinned(exact):
+            opened.merge(adapters)
             guided = stages.guidance_scale(use) != 1
             begun = stages.begin(opened.model, recipes, device)
             conditioning = stages.encode(opened.model, recipes, guided, device)
@@ -85,6 +87,8 @@ class Engine:
         while True:
             before = perf_counter()
             with placement.pinned(exact):
+                # Between two steps somebody else may have drawn with this model.
+                opened.merge(adapters)
                 step = next(steps, None)
             if step is None:
                 return

@@ -47,7 +47,7 @@ def _picture(path: Path) -> Report:
 
 
 def _recipe_rows(recipe: Recipe) -> tuple[tuple[str, str], ...]:
-    return rows([*flatten(recipe).items(), ("digest", recipe.digest())])
+    return rows([*flatten(recipe).items(), *_adapters(recipe), ("digest", recipe.digest())])
 
 
 def _facts_rows(facts: RunFacts) -> tuple[tuple[str, str], ...]:
@@ -85,3 +85,7 @@ def _model(found: Recognised) -> Report:
     if found.problems:
         sections.append(Section("Cannot draw", rows(("because", problem) for problem in found.problems)))
     return Report(tuple(sections))
+
+
+def _adapters(recipe: Recipe) -> list[tuple[str, object]]:
+    return [("lora", f"{use.file}:{use.weight:g}") for use in recipe.adapters]

@@ -4,17 +4,22 @@ Takes a `ModelUse` and a precision, gives the networks on their device. A model 
 changed, and one that cannot be opened leaves the one in use as it was. Knows no prompt and no sampler.
 """
 
+import hashlib
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
 
+from mezzotint.adapters.merged import Use
+from mezzotint.adapters.model import ModelAdapters, original_of
 from mezzotint.engine.placement import DTYPES, Placement
 from mezzotint.families.family import Model
 from mezzotint.families.registry import Located, find, open_model
-from mezzotint.values.errors import BadModelFile
-from mezzotint.values.recipe import ModelUse
+from mezzotint.values.errors import BadModelFile, ModelNotFound
+from mezzotint.values.recipe import AdapterUse, ModelUse
 
 Identity = tuple[tuple[str, int, int, int], ...]
 """Name, inode, size and time of change of every file of a model."""
@@ -26,6 +31,30 @@ class Opened:
 
     model: Model
     dtype: torch.dtype
+    located: Located
+
+    @cached_property
+    def adapters(self) -> ModelAdapters:
+        """What is merged into the weights of this model."""
+        return ModelAdapters(self.model, original_of(self.located))
+
+    def adapted(self, uses: Sequence[AdapterUse]) -> tuple[Use, ...]:
+        """The adapters of a recipe, opened for this model; `adapters.merge` makes them its own.
+
+        Raises what opening a file raises, and BadModelFile when the hash of one is not the one asked for.
+        """
+        for use in uses:
+            if use.sha256 is not None and use.sha256 != sha256_of(path_of(use)):
+                hint = "use the file that the recipe names, or leave sha256 out"
+                raise BadModelFile(use.file, "its hash is not the one asked for", hint)
+        if not uses and "adapters" not in self.__dict__:
+            return ()
+        return self.adapters.opened([(path_of(use), use.weight) for use in uses])
+
+    def merge(self, uses: Sequence[Use]) -> None:
+        """Make these the adapters of the model; one that never had any stays untouched."""
+        if uses or "adapters" in self.__dict__:
+            self.adapters.merge(uses)
 
     def work(self, width: int, height: int, count: int) -> float:
         """About how many multiply-adds one call of the denoiser makes for `count` latents of `width` x `height`
@@ -74,7 +103,7 @@ class Models:
         model.unet.to(device, dtype)
         # float16 is too narrow for the sums inside the decoder: black pictures.
         model.autoencoder.to(device, torch.float32 if dtype is torch.float16 else dtype)
-        return Opened(model, dtype)
+        return Opened(model, dtype, located)
 
 
 def identity(path: Path | None) -> Identity:
@@ -84,3 +113,20 @@ def identity(path: Path | None) -> Identity:
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     stats = [(str(p), p.stat()) for p in files]
     return tuple((name, s.st_ino, s.st_size, s.st_mtime_ns) for name, s in stats)
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a file's bytes. Raises ModelNotFound."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, ValueError):
+        raise ModelNotFound(str(path), "check the path of the adapter: there is no such file") from None
+
+
+def path_of(use: AdapterUse) -> Path:
+    """Where the file of an adapter lies. Raises ModelNotFound for the home folder of nobody."""
+    try:
+        return Path(use.file).expanduser()
+    except RuntimeError:
+        raise ModelNotFound(use.file, "check the path of the adapter: there is no such folder") from None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from types import MappingProxyType
 
+from mezzotint.values.adapters import tag
 from mezzotint.values.recipe import Recipe
 
 SAMPLER_TITLES: Mapping[str, str] = MappingProxyType(
@@ -44,7 +45,8 @@ def render(recipe: Recipe) -> str:
     """The infotext of `recipe`: prompt, negative prompt, one line of settings."""
     negative = f"\n{_NEGATIVE} {recipe.prompt.negative}" if recipe.prompt.negative else ""
     line = ", ".join(f"{key}: {_quote(value)}" for key, value in _params(recipe))
-    return f"{recipe.prompt.text}{negative}\n{line}".strip()
+    tags = "".join(f" {tag(use)}" for use in recipe.adapters)
+    return f"{recipe.prompt.text}{tags}{negative}\n{line}".strip()
 
 
 def _params(recipe: Recipe) -> Iterator[tuple[str, str]]:

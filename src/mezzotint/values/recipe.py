@@ -26,6 +26,7 @@ VERSION = 1
 MAX_PROMPT = 32768
 """The longest prompt, in characters."""
 MAX_SEED = 2**64 - 1
+MAX_ADAPTERS = 32
 MAX_JSON = 2**20
 """The longest JSON text that is read, in characters: two full prompts with every character escaped fit."""
 _EXACT_IN_DOUBLES = 2**53 - 1
@@ -68,6 +69,17 @@ class ModelUse(Value):
             "prediction", "what the model was taught to predict, if its file cannot tell", names=PREDICTIONS
         ),
     ] = None
+    sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = None
+
+
+class AdapterUse(Value):
+    """A file that changes the model's weights (a LoRA or its kin) and how strongly; 1 is as it was trained.
+
+    `sha256` is that of the file, verified when given.
+    """
+
+    file: Annotated[str, StringConstraints(min_length=1, max_length=4096), plain_text("lora")]
+    weight: Annotated[float, POSITIVE_ZERO, Field(ge=-100, le=100)] = 1.0
     sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = None
 
 
@@ -129,12 +141,14 @@ def _seed_from_text(given: Any) -> Any:
 class Recipe(Value):
     """One picture, completely: two equal recipes on one machine give one picture.
 
-    `width` and `height` are in pixels. `noise` "cpu" draws each picture's noise from its own seeded CPU generator.
+    `adapters` are merged into the model in their order. `width` and `height` are in pixels.
+    `noise` "cpu" draws each picture's noise from its own seeded CPU generator.
     """
 
     version: Annotated[Literal[1], BeforeValidator(_known_version)] = VERSION
     prompt: Prompt
     passes: Annotated[tuple[Pass, ...], LISTED, Field(min_length=1, max_length=1)]
+    adapters: Annotated[tuple[AdapterUse, ...], LISTED, Field(max_length=MAX_ADAPTERS)] = ()
     seed: Annotated[
         int,
         BeforeValidator(_seed_from_text),
