@@ -9,14 +9,16 @@ from torch import Tensor
 
 from mezzotint.families import toy
 from mezzotint.families.assemble import weights_of
-from mezzotint.families.family import Family, Model
+from mezzotint.families.family import Family, Looks, Model
 from mezzotint.families.layouts import single_file
 from mezzotint.families.sd1 import SD1, SD1_INPAINTING, SD1_PIX2PIX
 from mezzotint.families.sd2 import SD2, SD2_DEPTH, SD2_INPAINTING, SD2_UNCLIP
 from mezzotint.families.sdxl import SDXL, SDXL_INPAINTING, SDXL_REFINER
 from mezzotint.families.tables import single_file_of
 from mezzotint.families.upscaler import X4_UPSCALER
+from mezzotint.nets.depth import DepthGeometry
 from mezzotint.nets.unet import Vector
+from mezzotint.nets.vision import VisionGeometry
 from mezzotint.weights.files import InMemory, save_tensors
 
 
@@ -85,10 +87,35 @@ SMALL_X4 = replace(
 )
 
 
+SMALL_PICTURES: dict[str, Looks] = {
+    "image": VisionGeometry(16, 4, 32, 2, 16, 24, "gelu", 8),
+    "depth": DepthGeometry(
+        side=64,
+        stem=32,
+        stages=(128, 128, 128),
+        blocks=(1, 1, 1),
+        width=64,
+        layers=12,
+        heads=1,
+        hidden=8,
+        fusion=4,
+        head=4,
+    ),
+}
+
+
 def like(family: Family, base: Family) -> Family:
     """The small model of a family that differs from another in what joins its latent."""
     unet = replace(base.unet, in_channels=family.unet.in_channels)
-    return replace(family, unet=unet, autoencoder=base.autoencoder, latent=base.latent, texts=base.texts)
+    pictures = {name: SMALL_PICTURES[name] for name in family.pictures}
+    return replace(
+        family,
+        unet=unet,
+        autoencoder=base.autoencoder,
+        latent=base.latent,
+        texts=base.texts,
+        pictures=pictures,
+    )
 
 
 SMALL_UNCLIP = like(SD2_UNCLIP, SMALL2)

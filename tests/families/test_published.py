@@ -17,6 +17,7 @@ from mezzotint.families.sdxl import SDXL, SDXL_REFINER
 from mezzotint.families.tables import folder_of, single_file_of
 from mezzotint.families.upscaler import X4_UPSCALER
 from mezzotint.nets.unet import Vector
+from mezzotint.nets.vision import VIT_L_14
 from mezzotint.values.errors import WeightsMismatch
 from mezzotint.weights.files import InMemory
 
@@ -46,9 +47,9 @@ COUNTS = {
     "ldm_sd2-base": (1227, 13),
     "ldm_sd2-768-v": (1227, 13),
     "ldm_sd2-inpainting": (1227, 13),
-    "ldm_sd2-depth": (1227, 381),
-    "ldm_sd21-unclip-h": (1231, 419),
-    "ldm_sd21-unclip-l": (1231, 467),
+    "ldm_sd2-depth": (1593, 15),
+    "ldm_sd21-unclip-h": (1623, 27),
+    "ldm_sd21-unclip-l": (1527, 171),
     "ldm_sd-x4-upscaler": (1184, 21),
     "sgm_sdxl-base": (2513, 3),
     "sgm_sdxl-refiner": (1857, 2),
@@ -93,8 +94,10 @@ def test_the_geometry_read_off_the_shapes_is_that_of_the_family(kind: str) -> No
     assert family.betas == own.betas and family.condition is own.condition
     if kind == "ldm_sd21-unclip-l":
         assert family.unet == replace(own.unet, added=Vector(pooled=768, numbers=1, waves=768))
+        assert family.pictures == {"image": VIT_L_14}
     else:
         assert family.unet == own.unet
+        assert kind in FOLDERS or family.pictures == own.pictures
     for part, wanted in zip(family.texts, own.texts, strict=True):
         assert (part.name, part.pad, part.normed) == (wanted.name, wanted.pad, wanted.normed)
         if kind.startswith("diffusers_sd") and wanted.normed and wanted.skip:

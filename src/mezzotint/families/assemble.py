@@ -16,10 +16,12 @@ from torch.overrides import TorchFunctionMode
 from mezzotint.diffusion.prediction import NOISE, Prediction
 from mezzotint.families.conditions import Asked
 from mezzotint.families.decide import PROBE_SIDE, probe
-from mezzotint.families.family import Family, Model, TextEncoder
+from mezzotint.families.family import Family, Looks, Model, TextEncoder
 from mezzotint.nets.autoencoder import Autoencoder
 from mezzotint.nets.clip import ClipText
+from mezzotint.nets.depth import DepthGeometry, DepthNet
 from mezzotint.nets.unet import UNet
+from mezzotint.nets.vision import ClipVision
 from mezzotint.values.errors import Ambiguous, BadModelFile, WeightsMismatch
 from mezzotint.weights.digest import digest
 
@@ -50,7 +52,12 @@ def empty_model(family: Family) -> Model:
     with torch.device("meta"), _Uninitialised():
         texts = tuple(TextEncoder(part, ClipText(part.geometry)) for part in family.texts)
         unet, autoencoder = UNet(family.unet), Autoencoder(family.autoencoder)
-    return Model(family, unet, autoencoder, texts, family.prediction or NOISE, "")
+        pictures = {name: _looking(geometry) for name, geometry in family.pictures.items()}
+    return Model(family, unet, autoencoder, texts, family.prediction or NOISE, "", pictures)
+
+
+def _looking(geometry: Looks) -> nn.Module:
+    return DepthNet(geometry) if isinstance(geometry, DepthGeometry) else ClipVision(geometry)
 
 
 Network = TypeVar("Network", bound=nn.Module)

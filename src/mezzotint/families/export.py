@@ -65,8 +65,11 @@ def _write(model: Model, folder: Path, weights: Mapping[str, Tensor]) -> None:
 
 
 def read_weights(model: Model) -> dict[str, Tensor]:
-    """The weights that drawing reads: where diffusers reads the last text layer, later ones are left out."""
-    unread: list[str] = []
+    """The weights that drawing reads: where diffusers reads the last text layer, later ones are left out.
+
+    Networks that look at pictures are left out, too; their folders are models of their own.
+    """
+    unread = [f"{name}." for name in model.pictures]
     for part in (part for part in model.family.texts if part.normed):
         later = range(written_layers(part), part.geometry.layers)
         unread += [f"{part.name}.projection.", *(f"{part.name}.blocks.{i}." for i in later)]

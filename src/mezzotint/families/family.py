@@ -18,7 +18,9 @@ from mezzotint.families.conditions import Asked, Condition, plain
 from mezzotint.nets.autoencoder import Autoencoder, AutoencoderGeometry
 from mezzotint.nets.clip import ClipGeometry, ClipText, TextStates
 from mezzotint.nets.conditioning import Conditioning
+from mezzotint.nets.depth import DepthGeometry
 from mezzotint.nets.unet import UNet, UNetGeometry
+from mezzotint.nets.vision import VisionGeometry
 from mezzotint.text.clip import ClipTokenizer
 from mezzotint.text.vocabulary import Vocabulary
 from mezzotint.values.errors import BadValue
@@ -110,11 +112,16 @@ class Diffusers:
     settings: Mapping[str, object] = field(default_factory=lambda: SAFETY)
 
 
+Looks = DepthGeometry | VisionGeometry
+"""The networks that look at a picture for a denoiser: its depth (SD 2 depth), its embedding (unCLIP)."""
+
+
 @dataclass(frozen=True)
 class Family:
     """One family, or one model's variant of it: a file with other widths is `dataclasses.replace` of its family.
 
-    `texts` are its text encoders in the order in which `condition` joins them. `needs` says what it draws from
+    `texts` are its text encoders in the order in which `condition` joins them; `pictures` its networks that look at a
+    picture, by name, which a model may come without. `needs` says what it draws from
     besides a text, in words ("a picture"); nothing for text-to-image.
     `head_width` channels make a head of the UNet where shapes alone do not tell; None: every level has the same count.
     `prediction` None: files of this family come in both kinds and one has to be decided for each; `sides` are the
@@ -131,6 +138,7 @@ class Family:
     latent: Latent
     defaults: Defaults
     condition: Condition = plain
+    pictures: Mapping[str, Looks] = field(default_factory=dict[str, Looks])
     needs: tuple[str, ...] = ()
     head_width: int | None = None
     sides: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -180,6 +188,7 @@ class Model:
     texts: tuple[TextEncoder, ...]
     prediction: Prediction
     digest: str
+    pictures: Mapping[str, nn.Module] = field(default_factory=dict[str, nn.Module])
 
     @property
     def text(self) -> TextEncoder:
@@ -190,7 +199,7 @@ class Model:
     def networks(self) -> Mapping[str, nn.Module]:
         """Every network by the name that stands before the names of its weights."""
         texts = {encoder.part.name: encoder.network for encoder in self.texts}
-        return {"unet": self.unet, "autoencoder": self.autoencoder, **texts}
+        return {"unet": self.unet, "autoencoder": self.autoencoder, **texts, **self.pictures}
 
     def conditioning(self, asked: Asked, clip_skip: int | None, device: torch.device) -> Conditioning:
         """What one text steers this model with, B = 1, on `device`, where the text encoders must be."""

@@ -4,7 +4,7 @@ Takes a checkpoint whose headers are read. Gives the family with this very model
 and the prediction as far as it is known. Reads no weights; a model that is none of the families is a typed error.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -13,10 +13,11 @@ import torch
 from mezzotint.families import configs
 from mezzotint.families.checkpoint import FOLDER, Checkpoint
 from mezzotint.families.decide import Decided, decide
-from mezzotint.families.family import Family, TextPart
+from mezzotint.families.family import Family, Looks, TextPart
 from mezzotint.families.geometry import Shape, Shapes, autoencoder_geometry, clip_geometry, unet_geometry
 from mezzotint.families.kinds import MODEL, hint_for, kind_of
 from mezzotint.families.layouts import folder, single_file
+from mezzotint.families.picture_geometry import depth_geometry, vision_geometry
 from mezzotint.families.signs import Sign, Signed, signed
 from mezzotint.families.tables import single_file_for
 from mezzotint.families.words import words_of
@@ -24,6 +25,11 @@ from mezzotint.nets.unet import Vector
 from mezzotint.values.errors import BadModelFile, BadValue
 from mezzotint.weights.files import InMemory, TensorSource
 from mezzotint.weights.layout import Layout
+
+PICTURES: Mapping[str, Callable[[Shapes], Looks]] = MappingProxyType(
+    {single_file.DEPTH: depth_geometry, single_file.IMAGE: vision_geometry}
+)
+"""How the geometry of a network that looks at pictures is read, by its name."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ def _sign(checkpoint: Checkpoint, shapes: Mapping[str, Shape]) -> Sign:
     unet = Shapes(shapes, "unet.", checkpoint.path)
     open_clip = any(name.startswith(single_file.CLIP_OPEN) for name in checkpoint.source)
     return Sign(
-        texts=frozenset(name.partition(".")[0] for name in shapes) - {"unet", "autoencoder"},
+        texts=frozenset(name.partition(".")[0] for name in shapes) - {"unet", "autoencoder", *PICTURES},
         later=open_clip or unet.rank("mid.attention.proj_in.weight") == 2,
         extra=unet.side("conv_in.weight", 1) - unet.side("conv_out.weight", 0),
         added=unet.has("added_in"),
@@ -109,6 +115,7 @@ def _fitted(
     def groups(file: str) -> int:
         return configs.whole(checkpoint, file, "norm_num_groups", 32)
 
+    present = {name.partition(".")[0] for name in shapes}
     autoencoder = autoencoder_geometry(part("autoencoder."), groups(configs.AUTOENCODER))
     texts = tuple(
         _text(text, checkpoint, part(f"{text.name}."), folders.get(text.name, "")) for text in base.texts
@@ -124,6 +131,7 @@ def _fitted(
         unet=unet,
         autoencoder=autoencoder,
         texts=texts,
+        pictures={name: read(part(f"{name}.")) for name, read in PICTURES.items() if name in present},
         betas=configs.betas(base, checkpoint),
         latent=configs.latent(base, checkpoint, autoencoder),
     )

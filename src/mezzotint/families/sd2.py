@@ -11,10 +11,13 @@ from types import MappingProxyType
 
 from mezzotint.diffusion.prediction import NOISE, VELOCITY
 from mezzotint.families.family import Betas, Defaults, Diffusers, Family, TextPart
+from mezzotint.families.layouts.single_file import DEPTH, IMAGE
 from mezzotint.families.layouts.unet_diffusers import CLASS_EMBEDDING
 from mezzotint.families.sd1 import AUTOENCODER, LATENT, MASK, PICTURE
 from mezzotint.nets.clip import ClipGeometry
+from mezzotint.nets.depth import DepthGeometry
 from mezzotint.nets.unet import UNetGeometry, Vector
+from mezzotint.nets.vision import VIT_H_14
 from mezzotint.text.vocabulary import clip_vocabulary
 
 OPEN_CLIP_H = TextPart(
@@ -75,6 +78,7 @@ SD2_DEPTH = replace(
     title="Stable Diffusion 2 depth",
     unet=replace(SD2.unet, in_channels=5),
     prediction=NOISE,
+    pictures=MappingProxyType({DEPTH: DepthGeometry()}),
     needs=(PICTURE,),
     sides=MappingProxyType({}),
     diffusers=Diffusers("StableDiffusionDepth2ImgPipeline"),
@@ -87,6 +91,7 @@ SD2_UNCLIP = replace(
     title="Stable Diffusion 2.1 unCLIP",
     unet=replace(SD2.unet, added=Vector(pooled=1024, numbers=1, waves=1024)),
     prediction=VELOCITY,
+    pictures=MappingProxyType({IMAGE: VIT_H_14}),
     needs=(PICTURE,),
     defaults=replace(SD2.defaults, width=768, height=768),
     sides=MappingProxyType({}),

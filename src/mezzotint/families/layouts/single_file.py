@@ -3,7 +3,14 @@
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from mezzotint.families.layouts import autoencoder_ldm, clip_hf, clip_open, unet_ldm
+from mezzotint.families.layouts import (
+    autoencoder_ldm,
+    clip_hf,
+    clip_open,
+    depth_timm,
+    unet_ldm,
+    vision_open,
+)
 from mezzotint.weights.layout import Layout, joined
 
 UNET = "model.diffusion_model."
@@ -61,7 +68,10 @@ AVERAGED = ("model_ema.**",)
 """A second copy of the UNet, averaged over training, beside the one that is used."""
 
 
-SEPARATE = ("depth_model.**", "embedder.**")
+DEPTH, IMAGE = "depth", "image"
+PICTURES = joined(
+    depth_timm.LAYOUT.under("", f"{DEPTH}."), vision_open.LAYOUT.under(vision_open.UNCLIP, f"{IMAGE}.")
+)
 """Networks that look at a picture before a UNet does: the depth of SD 2 depth, the image encoder of unCLIP."""
 
 
@@ -77,5 +87,6 @@ def layout(layers: int, attention: tuple[bool, ...], levels: int, texts: Iterabl
         unet_ldm.layout(layers, attention).under(UNET, "unet."),
         autoencoder_ldm.layout(levels).under(AUTOENCODER, "autoencoder."),
         *(TEXTS[prefix][0].under(prefix, f"{TEXTS[prefix][1]}.") for prefix in texts),
-        Layout((), (*SCHEDULES, *SIGMAS, *AVERAGED, *SEPARATE, V_PREDICTION)),
+        PICTURES,
+        Layout((), (*SCHEDULES, *SIGMAS, *AVERAGED, V_PREDICTION)),
     )
