@@ -4,21 +4,11 @@ Single files hold eight tables that follow from the schedule, and are left out; 
 ViT-H they are 0 and 1, for ViT-L a file of their own). Reference: diffusers, StableUnCLIPImageNormalizer.
 """
 
+from mezzotint.families.layouts import single_file
 from mezzotint.weights.layout import Layout, Rule
 
 FOLDER = "image_normalizer/"
 LDM_PREFIX = "noise_augmentor."
 
-SCHEDULE = (
-    "betas",
-    "alphas_cumprod",
-    "alphas_cumprod_prev",
-    "sqrt_alphas_cumprod",
-    "sqrt_one_minus_alphas_cumprod",
-    "log_one_minus_alphas_cumprod",
-    "sqrt_recip_alphas_cumprod",
-    "sqrt_recipm1_alphas_cumprod",
-)
-
 DIFFUSERS = Layout((Rule("mean", "mean"), Rule("std", "std")))
-LDM = Layout((), SCHEDULE).under(LDM_PREFIX, "")
+LDM = Layout((), single_file.SCHEDULE).under(LDM_PREFIX, "")
