@@ -97,9 +97,7 @@ def pictures(arguments: argparse.Namespace, environment: Mapping[str, str]) -> l
         row("the same, processor seconds", found, lambda t: t.told["warm_cpu"]),
     ]
     what = f"`{arguments.model}`, {settings['width']}x{settings['height']}, {arguments.steps} steps, Euler"
-    guided = (
-        f"guidance {settings['guidance']}, float32, at most {arguments.threads} threads, {arguments.rounds} rounds"
-    )
+    guided = f"guidance {settings['guidance']}, float32, at most {arguments.threads} threads, {arguments.rounds} rounds"
     return [f"{what}, {guided}", "", "| | mezzotint | diffusers | ratio |", "|---|---|---|---|", *rows]
 
 
