@@ -27,7 +27,7 @@ SAYS = {
     "sd1": "the projections in the UNet (convolutions)",
     "sd1-inpainting": "the projections in the UNet (convolutions), 5 channels beside the latent",
     "sd1-pix2pix": "the projections in the UNet (convolutions), 4 channels beside the latent",
-    "sd2-depth": "OpenCLIP) or the projections in the UNet (Linear), 1 channels beside the latent",
+    "sd2-depth": "OpenCLIP) or the projections in the UNet (Linear), 1 channel beside the latent",
     "sd2-unclip": "an embedding added to the time",
     "sdxl": "the two text encoders",
     "sdxl-inpainting": "the two text encoders, 5 channels beside the latent",

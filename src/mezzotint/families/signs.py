@@ -48,7 +48,7 @@ class Sign:
             text = "the projections in the UNet (convolutions)"
         added = self.added and self.texts == frozenset({"text"})
         more = (
-            f"{self.extra} channels beside the latent" if self.extra else "",
+            f"{self.extra} channel{'s' * (self.extra > 1)} beside the latent" if self.extra else "",
             "an embedding added to the time" if added else "",
             "a table of classes" if self.classes else "",
         )
