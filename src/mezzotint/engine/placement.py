@@ -21,7 +21,7 @@ DTYPES: Mapping[str, torch.dtype] = MappingProxyType(
 )
 """The number formats of networks by the name that recipes use."""
 
-WORK_OF_A_THREAD = 4e9
+WORK_OF_A_THREAD = 1e9
 """Multiply-adds of one network call that keep one more processor thread busy. Threads meet after every layer; where
 a layer is too short they wait longer than they compute, and many times longer beside other work (docs/log.md)."""
 
