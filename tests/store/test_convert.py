@@ -92,6 +92,19 @@ def test_velocity_that_nothing_in_the_file_tells_gets_its_marker(tmp_path: Path)
     assert "v_pred" not in open_tensors(tmp_path / "eps.safetensors")
 
 
+def test_a_folder_without_the_unread_layer_computes_the_same_as_a_file(tmp_path: Path) -> None:
+    write(named(saved("sd2", tmp_path), "velocity"), tmp_path / "folder")
+    write(named(tmp_path / "folder"), tmp_path / "file.safetensors")
+    places = ("sd2.safetensors", "folder", "file.safetensors")
+    models = [open_model(ModelUse(base=str(tmp_path / place), prediction="velocity")) for place in places]
+    assert [(m.text.part.geometry.layers, m.text.part.skip) for m in models] == [(3, 1), (2, 0), (3, 1)]
+    states = [m.text.states("a red apple", None, torch.device("cpu")).tokens for m in models]
+    assert all(torch.equal(states[0], other) for other in states)
+    assert any(
+        name.startswith("cond_stage_model.model.") for name in open_tensors(tmp_path / "file.safetensors")
+    )
+
+
 def test_nothing_is_replaced(tmp_path: Path) -> None:
     path = saved("sd1", tmp_path)
     with pytest.raises(OutputFailed, match="it exists already"):

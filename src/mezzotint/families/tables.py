@@ -35,9 +35,10 @@ def single_file_for(names: Iterable[str]) -> Layout:
 
 
 def _prefixes(family: Family) -> tuple[str, ...]:
-    """Where the text encoders lie. OpenCLIP's have a projection, OpenAI's are written without."""
+    """Where the text encoders lie. OpenCLIP's have a projection, or lost it with the layers that a folder leaves out;
+    OpenAI's are written without."""
     names = tuple(part.name for part in family.texts)
     if names == ("text",):
-        open_clip = family.text.geometry.projection is not None
+        open_clip = family.text.geometry.projection is not None or family.text.absent > 0
         return (single_file.CLIP_OPEN if open_clip else single_file.CLIP_HF,)
     return (single_file.SGM_L, single_file.SGM_G) if len(names) == 2 else (single_file.SGM_G_ALONE,)

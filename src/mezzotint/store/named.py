@@ -109,12 +109,29 @@ def write(model: Named, target: Path, storage: str = KEPT) -> None:
                 target, "a single file cannot hold this model's own vocabulary", hint="write a folder instead"
             )
         table = single_file_of(model.resolved.family)
-        theirs = table.export(InMemory(target, stored))
+        theirs = table.export(InMemory(target, stored | _unread_layers(model, stored)))
         save_tensors(theirs | _marker(model), target, model.resolved.checkpoint.source.metadata)
         return
     decided = model.resolved.decided
     use = ModelUse(base=str(model.path), prediction=decided.prediction.name if decided else None)
     export_diffusers(open_model(use), target, stored)
+
+
+def _unread_layers(model: Named, stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The last layers of text encoders, which folders leave out because nothing reads them: in a single file layers are
+    counted from the end, so they are there. Zeros add nothing to what goes through them."""
+    zeros: dict[str, Tensor] = {}
+    for part in model.resolved.family.texts:
+        last = part.geometry.layers - 1
+        old = f"{part.name}.blocks.{last}."
+        for layer in range(last + 1, last + 1 + part.absent):
+            new = f"{part.name}.blocks.{layer}."
+            zeros |= {
+                new + name.removeprefix(old): torch.zeros_like(tensor)
+                for name, tensor in stored.items()
+                if name.startswith(old)
+            }
+    return zeros
 
 
 def _marker(model: Named) -> dict[str, Tensor]:
