@@ -47,7 +47,7 @@ _DEVICE = Flag("device", str, "cpu or cuda (the fastest there is)", shown="NAME"
 _THREADS = Flag("threads", int, "processor threads (as many as there are cores)")
 
 _PREDICTION = Flag("prediction", str, "what it was taught to predict, if its file cannot tell", shown="NAME")
-_STORAGES = ("kept", "float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2")
+_STORAGES = ("kept", "float32", "float16", "bfloat16", "float8_e4m3", "float8_e5m2")
 
 VERBS: Mapping[str, Verb] = MappingProxyType(
     {

@@ -7,7 +7,6 @@ not there. Knows no arithmetic.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -20,23 +19,14 @@ from mezzotint.families.registry import open_model
 from mezzotint.families.resolve import Resolved, resolve
 from mezzotint.families.tables import single_file_of
 from mezzotint.text.vocabulary import clip_vocabulary
-from mezzotint.values.errors import BadModelFile, BadValue, OutputFailed, UnknownName
+from mezzotint.values.errors import BadModelFile, OutputFailed
 from mezzotint.values.recipe import ModelUse
 from mezzotint.weights.files import InMemory, TensorSource, save_tensors
 from mezzotint.weights.header import TensorInfo
+from mezzotint.weights.scaled import FLOAT8, FORMATS, stored_as
 
 KEPT = "kept"
-STORAGES: Mapping[str, torch.dtype | None] = MappingProxyType(
-    {
-        KEPT: None,
-        "float32": torch.float32,
-        "float16": torch.float16,
-        "bfloat16": torch.bfloat16,
-        "float8_e4m3fn": torch.float8_e4m3fn,
-        "float8_e5m2": torch.float8_e5m2,
-    }
-)
-"""How weights can be stored. In eight bits are only the matrices of the denoiser, the rest is float16 then."""
+"""The storage that leaves every weight in the type it has."""
 
 
 @dataclass(frozen=True)
@@ -142,22 +132,12 @@ def _marker(model: Named) -> dict[str, Tensor]:
 
 
 def converted(tensors: Mapping[str, Tensor], storage: str) -> dict[str, Tensor]:
-    """`tensors` as `storage`, a name in STORAGES, has them. Raises UnknownName, and BadValue where a value is too
-    large for the type."""
-    if storage not in STORAGES:
-        raise UnknownName("storage", storage, tuple(STORAGES))
-    wanted = STORAGES[storage]
-    stored = {name: _cast(name, tensor, wanted) for name, tensor in tensors.items()}
-    for name, tensor in stored.items():
-        wide = tensor.float() if tensor.dtype.is_floating_point else torch.zeros(1)
-        if not bool(wide.isfinite().all()) and bool(tensors[name].float().isfinite().all()):
-            raise BadValue("storage", f"{name} holds values that {storage} cannot", "use bfloat16 or float32")
-    return stored
-
-
-def _cast(name: str, tensor: Tensor, wanted: torch.dtype | None) -> Tensor:
-    if wanted is None or not tensor.dtype.is_floating_point:
-        return tensor
-    if wanted.itemsize == 1 and (tensor.dim() < 2 or not name.startswith("unet.")):
-        wanted = torch.float16
-    return tensor.float().to(wanted) if wanted.itemsize == 1 else tensor.to(wanted)
+    """`tensors` as `storage`, KEPT or a name in FORMATS, has them: of eight bits are only the matrices of the denoiser,
+    the rest is float16 then. Raises UnknownName, and BadValue where a value is too large for the format."""
+    if storage == KEPT:
+        return dict(tensors)
+    if FORMATS.get(storage) not in FLOAT8:
+        return stored_as(tensors, storage)
+    small = {n: t for n, t in tensors.items() if t.dim() >= 2 and n.startswith("unet.")}
+    others = {n: t for n, t in tensors.items() if n not in small}
+    return stored_as(small, storage) | stored_as(others, "float16")
