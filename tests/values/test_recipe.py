@@ -32,7 +32,22 @@ def test_canonical_json_is_pinned() -> None:
         '"sampler":"euler_a","spacing":"karras","steps":20}],"prompt":{"clip_skip":null,"negative":"dog",'
         '"text":"a cat, sitting"},"seed":42,"version":1,"width":64}'
     )
-    assert PLAIN.digest() == hashlib.sha256(JSON.encode()).hexdigest()
+
+
+def test_the_digest_is_of_what_a_recipe_says() -> None:
+    said = (
+        '{"height":96,"passes":[{"guides":[{"kind":"cfg","scale":7.5}],"sampler":"euler_a","spacing":"karras",'
+        '"steps":20}],"prompt":{"negative":"dog","text":"a cat, sitting"},"seed":42,"width":64}'
+    )
+    assert PLAIN.digest() == hashlib.sha256(said.encode()).hexdigest()
+    assert Recipe.from_json(said) == PLAIN
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(recipes(), recipes())
+def test_different_recipes_have_different_digests(one: Recipe, other: Recipe) -> None:
+    assert Recipe.model_validate_json(json.dumps(one.stated())) == one
+    assert (one.digest() == other.digest()) == (one == other)
 
 
 @pytest.mark.parametrize("seed", [0, 2**53 - 1, 2**53, 2**53 + 1, 2**63, MAX_SEED])

@@ -174,8 +174,12 @@ class Recipe(Value):
         return cls.model_validate(parse_json(text))
 
     def digest(self) -> str:
-        """The sha256 of the canonical JSON in UTF-8, in hexadecimal: the recipe's name for caches and tests."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
+        """The recipe's name for caches and tests: the sha256, in hexadecimal, of what it says.
+
+        That is its canonical JSON without what is left at its default, so the name stays when recipes get new fields.
+        """
+        text = json.dumps(self.stated(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def parse_json(text: str) -> object:

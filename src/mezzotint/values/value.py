@@ -25,6 +25,10 @@ from pydantic_core import ErrorDetails
 from mezzotint.values.errors import BadValue, UnknownName, shorten
 
 
+KIND = "kind"
+"""The field that tells values of a union apart, and therefore is always said."""
+
+
 class Value(BaseModel):
     """A frozen part of a recipe. Construction raises `BadValue` or `UnknownName`, never a pydantic error."""
 
@@ -48,6 +52,29 @@ class Value(BaseModel):
         `deep` has no meaning for frozen values.
         """
         return type(self).model_validate({**dict(self), **(update or {})})
+
+    def stated(self) -> dict[str, object]:
+        """What this value says, as plain JSON data: every field that is not at its default, and its `kind`."""
+        plain = self.model_dump(mode="json")
+        said: dict[str, object] = {}
+        for name, info in type(self).model_fields.items():
+            held = getattr(self, name)
+            if (
+                name != KIND
+                and not info.is_required()
+                and held == info.get_default(call_default_factory=True)
+            ):
+                continue
+            said[name] = _stated(held, plain[name])
+        return said
+
+
+def _stated(held: object, plain: object) -> object:
+    if isinstance(held, Value):
+        return held.stated()
+    if isinstance(held, tuple):
+        return [_stated(one, data) for one, data in zip(held, cast(list[object], plain), strict=True)]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return plain
 
 
 def option(
