@@ -24,7 +24,6 @@ from pydantic_core import ErrorDetails
 
 from mezzotint.values.errors import BadValue, UnknownName, shorten
 
-
 KIND = "kind"
 """The field that tells values of a union apart, and therefore is always said."""
 
