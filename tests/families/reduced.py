@@ -33,19 +33,23 @@ def texted(family: Family, **changes: object) -> Family:
 
 SMALL1 = replace(
     texted(SD1, width=32, layers=3, heads=1, hidden=48),
-    unet=replace(SD1.unet, channels=(32, 64, 64), attention=(True, True, False), heads=(8, 8, 8), context=32),
+    denoiser=replace(
+        SD1.unet, channels=(32, 64, 64), attention=(True, True, False), heads=(8, 8, 8), context=32
+    ),
     autoencoder=replace(SD1.autoencoder, channels=(32, 32, 64), layers=1),
     latent=replace(SD1.latent, factor=4),
 )
 SMALL2 = replace(
     texted(SD2, width=64, layers=3, heads=1, hidden=96, projection=48),
-    unet=replace(SD2.unet, channels=(64, 128), attention=(True, False), layers=1, heads=(1, 2), context=64),
+    denoiser=replace(
+        SD2.unet, channels=(64, 128), attention=(True, False), layers=1, heads=(1, 2), context=64
+    ),
     autoencoder=replace(SD2.autoencoder, channels=(32, 64), layers=2),
     latent=replace(SD2.latent, factor=2),
 )
 SMALL_XL = replace(
     texted(SDXL, width=32, layers=3, heads=1, hidden=48),
-    unet=replace(
+    denoiser=replace(
         SDXL.unet,
         channels=(64, 64, 128),
         layers=1,
@@ -64,7 +68,7 @@ BIG_G = texted(
 SMALL_XL = replace(SMALL_XL, texts=(SMALL_XL.texts[0], BIG_G))
 SMALL_REFINER = replace(
     SDXL_REFINER,
-    unet=replace(
+    denoiser=replace(
         SDXL_REFINER.unet,
         channels=(64, 64, 128, 128),
         layers=1,
@@ -79,7 +83,7 @@ SMALL_REFINER = replace(
 )
 SMALL_X4 = replace(
     X4_UPSCALER,
-    unet=replace(
+    denoiser=replace(
         X4_UPSCALER.unet, channels=(32, 32, 32, 64), layers=1, context=64, classes=30, heads=(8, 8, 8, 8)
     ),
     autoencoder=replace(X4_UPSCALER.autoencoder, channels=(32, 32, 64), layers=1),
@@ -110,7 +114,7 @@ def like(family: Family, base: Family) -> Family:
     pictures = {name: SMALL_PICTURES[name] for name in family.pictures}
     return replace(
         family,
-        unet=unet,
+        denoiser=unet,
         autoencoder=base.autoencoder,
         latent=base.latent,
         texts=base.texts,
@@ -120,7 +124,7 @@ def like(family: Family, base: Family) -> Family:
 
 SMALL_UNCLIP = like(SD2_UNCLIP, SMALL2)
 SMALL_UNCLIP = replace(
-    SMALL_UNCLIP, unet=replace(SMALL_UNCLIP.unet, added=Vector(pooled=24, numbers=1, waves=24))
+    SMALL_UNCLIP, denoiser=replace(SMALL_UNCLIP.unet, added=Vector(pooled=24, numbers=1, waves=24))
 )
 
 FAMILIES = {

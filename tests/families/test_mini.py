@@ -30,7 +30,7 @@ def trained() -> Family:
         texted(toy.TOY, vocab=len(words().vocab), length=16, vocabulary=words, pad=len(words().vocab) - 1),
         title="Mini, for a test",
         prediction=VELOCITY,
-        betas=Betas(0.001, 0.02, 500),
+        schedule=Betas(0.001, 0.02, 500),
         defaults=Defaults(96, 96, 7, 2.5, "ddim", "trailing", 2),
     )
 
@@ -70,7 +70,7 @@ def test_packing_and_opening_give_the_model_back(packed: Path) -> None:
     assert sorted(p.name for p in packed.iterdir()) == sorted(
         ["mini.safetensors", "geometry.json", "vocab.json", "merges.txt"]
     )
-    for part in ("title", "unet", "autoencoder", "betas", "latent", "defaults", "prediction"):
+    for part in ("title", "unet", "autoencoder", "schedule", "latent", "defaults", "prediction"):
         assert getattr(model.family, part) == getattr(trained(), part), part
     for part in ("name", "geometry", "pad", "skip"):
         assert getattr(model.family.text, part) == getattr(trained().text, part), part

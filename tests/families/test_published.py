@@ -91,7 +91,7 @@ def test_every_weight_of_our_networks_is_filled_with_the_right_shape(kind: str) 
 def test_the_geometry_read_off_the_shapes_is_that_of_the_family(kind: str) -> None:
     family, own = resolve(checkpoint(kind), None).family, FAMILY[kind]
     assert (family.name, family.autoencoder, family.latent) == (own.name, own.autoencoder, own.latent)
-    assert family.betas == own.betas and family.condition is own.condition
+    assert family.schedule == own.schedule and family.condition is own.condition
     if kind == "ldm_sd21-unclip-l":
         assert family.unet == replace(own.unet, added=Vector(pooled=768, numbers=1, waves=768))
         assert family.pictures == {"image": VIT_L_14}

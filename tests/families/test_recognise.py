@@ -280,7 +280,7 @@ def test_settings_are_read(folder: Path) -> None:
         and family.text.geometry.activation == "gelu"
         and family.text.geometry.heads == 4
     )
-    assert family.betas.last == 0.01 and family.path.times == 100 and family.text.pad == 0
+    assert family.schedule.last == 0.01 and family.path.times == 100 and family.text.pad == 0
 
 
 def test_a_folder_without_its_small_files_is_the_family(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 def test_a_single_file_comes_back_to_the_last_byte(name: str, tmp_path: Path) -> None:
     model = opened(saved(name, tmp_path))
     assert same(weights(model), weights(small(name))) and model.digest == small(name).digest
-    for part in ("name", "unet", "autoencoder", "texts", "latent", "needs", "pictures"):
+    for part in ("name", "denoiser", "autoencoder", "texts", "latent", "needs", "pictures"):
         assert getattr(model.family, part) == getattr(FAMILIES[name], part), part
     table = single_file_of(model.family)
     back = table.export(InMemory(tmp_path, weights(model)))

@@ -43,7 +43,7 @@ def lettered(family: Family) -> Family:
 
 FAMILIES = {
     "toy, noise": lettered(toy.TOY),
-    "sd2, velocity": replace(lettered(SMALL2), prediction=VELOCITY, betas=Betas(0.001, 0.02, 800)),
+    "sd2, velocity": replace(lettered(SMALL2), prediction=VELOCITY, schedule=Betas(0.001, 0.02, 800)),
 }
 
 

@@ -20,6 +20,7 @@ from mezzotint.families.layouts import (
     unet_diffusers,
     unet_ldm,
 )
+from mezzotint.nets.mmdit import MMDiTGeometry
 from mezzotint.weights.layout import SAME, Layout, Placed
 
 
@@ -43,7 +44,9 @@ PEFT = "base_model.model."
 
 def spellings(family: Family) -> tuple[Spelling, ...]:
     """All spellings of the parts of `family` that adapters change."""
-    single = unet_ldm.layout(family.unet.layers, family.unet.attention)
+    if isinstance(family.denoiser, MMDiTGeometry):
+        return mmdit_spellings(family.denoiser.layers)
+    single = unet_ldm.layout(family.denoiser.layers, family.denoiser.attention)
     return (
         Spelling(UNET, "unet.", unet_diffusers.LAYOUT),
         Spelling(UNET, "unet.", single),

@@ -46,9 +46,10 @@ class Engine:
             yield from self._group(group, [recipes[index] for index in group])
 
     def unread(self, recipe: Recipe) -> int:
-        """How many tokens at the end of the prompt the model does not read, because its text encoder is too short."""
+        """How many tokens at the end of the prompt the model does not read, because its longest text encoder is too
+        short."""
         opened = self._models.get(recipe.passes[0].model, recipe.numerics.precision)
-        return opened.model.text.tokenizer.padded(recipe.prompt.text)[1]
+        return min(encoder.tokenizer.padded(recipe.prompt.text)[1] for encoder in opened.model.texts)
 
     def _group(self, places: Sequence[int], recipes: Sequence[Recipe]) -> Iterator[Event]:
         use, numerics = recipes[0].passes[0], recipes[0].numerics

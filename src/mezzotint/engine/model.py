@@ -60,7 +60,7 @@ class Opened:
         """About how many multiply-adds one call of the denoiser makes for `count` latents of `width` x `height`
         pixels, at most: as if all its weights worked at full resolution."""
         factor = self.model.family.latent.factor
-        weights = sum(weight.numel() for weight in self.model.unet.parameters())
+        weights = sum(weight.numel() for weight in self.model.denoiser.parameters())
         return float(weights) * (width // factor) * (height // factor) * count
 
 
@@ -100,7 +100,7 @@ class Models:
         device, dtype = self._placement.device, DTYPES[precision]
         for encoder in model.texts:
             encoder.network.to(device)
-        model.unet.to(device, dtype)
+        model.denoiser.to(device, dtype)
         # float16 is too narrow for the sums inside the decoder: black pictures.
         model.autoencoder.to(device, torch.float32 if dtype is torch.float16 else dtype)
         return Opened(model, dtype, located)

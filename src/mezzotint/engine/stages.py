@@ -80,10 +80,12 @@ def stacked(parts: Sequence[Conditioning]) -> Conditioning:
 def begin(model: Model, recipes: Sequence[Recipe], device: torch.device) -> Begun:
     """The seeded start of every recipe on one plan. Raises BadValue for a size the latents cannot have."""
     first, family = recipes[0], model.family
-    factor = family.latent.factor
-    if first.width % factor or first.height % factor:
+    factor, multiple = family.latent.factor, family.multiple
+    if first.width % multiple or first.height % multiple:
         raise BadValue(
-            "size", f"{first.width}x{first.height} does not divide by {factor}", f"use multiples of {factor}"
+            "size",
+            f"{first.width}x{first.height} does not divide by {multiple}",
+            f"use multiples of {multiple}",
         )
     plan = make_plan(family.path, first.passes[0].spacing, first.passes[0].steps)
     shape = (family.latent.channels, first.height // factor, first.width // factor)
@@ -109,7 +111,7 @@ def guidance_scale(use: Pass) -> float:
 
 
 def _call(opened: Opened, conditioning: Conditioning, count: int) -> NetworkCall:
-    unet, dtype = opened.model.unet, opened.dtype
+    network, dtype = opened.model.denoiser, opened.dtype
     pooled, planes = conditioning.pooled, conditioning.planes
     cond = Conditioning(
         tokens=conditioning.tokens.to(dtype),
@@ -120,7 +122,7 @@ def _call(opened: Opened, conditioning: Conditioning, count: int) -> NetworkCall
     copies = cond.tokens.shape[0] // count
 
     def call(x: Tensor, t: Tensor) -> Tensor:
-        sample = unet(x.to(dtype).repeat(copies, 1, 1, 1), t.repeat(copies), cond).sample
+        sample = network(x.to(dtype).repeat(copies, 1, 1, 1), t.repeat(copies), cond).sample
         return sample.unflatten(0, (copies, count))
 
     return call

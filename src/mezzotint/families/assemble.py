@@ -16,11 +16,11 @@ from torch.overrides import TorchFunctionMode
 from mezzotint.diffusion.prediction import NOISE, Prediction
 from mezzotint.families.conditions import Asked
 from mezzotint.families.decide import PROBE_SIDE, probe
-from mezzotint.families.family import Family, Looks, Model, TextEncoder
+from mezzotint.families.family import Denoising, Family, Looks, Model
 from mezzotint.nets.autoencoder import Autoencoder
-from mezzotint.nets.clip import ClipText
 from mezzotint.nets.depth import DepthGeometry, DepthNet
-from mezzotint.nets.unet import UNet
+from mezzotint.nets.mmdit import MMDiT
+from mezzotint.nets.unet import UNet, UNetGeometry
 from mezzotint.nets.vision import ClipVision
 from mezzotint.values.errors import Ambiguous, BadModelFile, WeightsMismatch
 from mezzotint.weights.digest import digest
@@ -50,10 +50,15 @@ class _Uninitialised(TorchFunctionMode):
 def empty_model(family: Family) -> Model:
     """The networks of `family` without memory for their weights, which are to be assigned; digest of nothing."""
     with torch.device("meta"), _Uninitialised():
-        texts = tuple(TextEncoder(part, ClipText(part.geometry)) for part in family.texts)
-        unet, autoencoder = UNet(family.unet), Autoencoder(family.autoencoder)
+        texts = tuple(part.encoder() for part in family.texts if part.name not in family.missing)
+        denoiser, autoencoder = denoiser_of(family.denoiser), Autoencoder(family.autoencoder)
         pictures = {name: _looking(geometry) for name, geometry in family.pictures.items()}
-    return Model(family, unet, autoencoder, texts, family.prediction or NOISE, "", pictures)
+    return Model(family, denoiser, autoencoder, texts, family.prediction or NOISE, "", pictures)
+
+
+def denoiser_of(geometry: Denoising) -> UNet | MMDiT:
+    """A new network that removes noise."""
+    return UNet(geometry) if isinstance(geometry, UNetGeometry) else MMDiT(geometry)
 
 
 def _looking(geometry: Looks) -> nn.Module:
@@ -131,8 +136,8 @@ def assemble(
 def _shown(model: Model) -> Prediction | None:
     """What one call of the network shows that it predicts."""
     cond = model.conditioning(Asked("", PROBE_SIZE, PROBE_SIZE), None, torch.device("cpu"))
-    channels = model.family.unet.in_channels
-    if channels != model.family.unet.out_channels:
+    channels = model.unet.geometry.in_channels
+    if channels != model.unet.geometry.out_channels:
         return None
     return probe(lambda x, t: model.unet(x, t, cond).sample, channels)
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import cast
 
 from mezzotint.families.checkpoint import Checkpoint
-from mezzotint.families.family import Betas, Family, Latent, TextPart
+from mezzotint.families.family import Betas, Family, Latent, Shift, TextPart
 from mezzotint.families.layouts.single_file import ZERO_SNR
 from mezzotint.nets.autoencoder import AutoencoderGeometry
 from mezzotint.nets.clip import ACTIVATIONS
@@ -110,13 +110,17 @@ def activation(part: TextPart, checkpoint: Checkpoint, file: str) -> str:
     return name
 
 
-def betas(family: Family, checkpoint: Checkpoint) -> Betas:
+def schedule(family: Family, checkpoint: Checkpoint) -> Betas | Shift:
     """The noise schedule."""
-    first = number(checkpoint, SCHEDULER, "beta_start", family.betas.first)
-    last = number(checkpoint, SCHEDULER, "beta_end", family.betas.last)
+    known = family.schedule
+    count = whole(checkpoint, SCHEDULER, "num_train_timesteps", known.count)
+    if isinstance(known, Shift):
+        return Shift(number(checkpoint, SCHEDULER, "shift", known.shift), count)
+    first = number(checkpoint, SCHEDULER, "beta_start", known.first)
+    last = number(checkpoint, SCHEDULER, "beta_end", known.last)
     if not 0 < first <= last < 1:
         raise BadModelFile(checkpoint.path / SCHEDULER, "has an impossible noise schedule")
-    return Betas(first, last, whole(checkpoint, SCHEDULER, "num_train_timesteps", family.betas.count))
+    return Betas(first, last, count)
 
 
 def latent(family: Family, checkpoint: Checkpoint, geometry: AutoencoderGeometry) -> Latent:

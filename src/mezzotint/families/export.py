@@ -54,7 +54,7 @@ def _write(model: Model, folder: Path, weights: Mapping[str, Tensor]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
         write_atomically(path, lambda file, text=text: file.write(text.encode()))
-    for part in model.family.texts:
+    for part in model.family.clips:
         vocabulary.save(part.vocabulary(), folder / tokenizer_folder(part))
     own = {name: weights.get(name, tensor) for name, tensor in read_weights(model).items()}
     theirs = folder_of(model.family).export(InMemory(folder, own))
@@ -70,7 +70,7 @@ def read_weights(model: Model) -> dict[str, Tensor]:
     Networks that look at pictures are left out, too; their folders are models of their own.
     """
     unread = [f"{name}." for name in model.pictures]
-    for part in (part for part in model.family.texts if part.normed):
+    for part in (part for part in model.family.clips if part.normed):
         later = range(written_layers(part), part.geometry.layers)
         unread += [f"{part.name}.projection.", *(f"{part.name}.blocks.{i}." for i in later)]
     weights = weights_of(model.networks)

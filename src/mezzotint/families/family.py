@@ -12,13 +12,15 @@ from types import MappingProxyType
 import torch
 from torch import nn
 
-from mezzotint.diffusion.path import Diffused, scaled_linear
+from mezzotint.diffusion.path import Diffused, Path, Rectified, scaled_linear
 from mezzotint.diffusion.prediction import Prediction
 from mezzotint.families.conditions import Asked, Condition, plain
+from mezzotint.families.t5_part import T5Encoder, T5Part
 from mezzotint.nets.autoencoder import Autoencoder, AutoencoderGeometry
 from mezzotint.nets.clip import ClipGeometry, ClipText, TextStates
 from mezzotint.nets.conditioning import Conditioning
 from mezzotint.nets.depth import DepthGeometry
+from mezzotint.nets.mmdit import MMDiT, MMDiTGeometry
 from mezzotint.nets.unet import UNet, UNetGeometry
 from mezzotint.nets.vision import VisionGeometry
 from mezzotint.text.clip import ClipTokenizer
@@ -33,6 +35,22 @@ class Betas:
     first: float = 0.00085
     last: float = 0.012
     count: int = 1000
+
+    def path(self) -> Diffused:
+        """The path from a picture to noise that was trained on."""
+        return Diffused(scaled_linear(self.first, self.last, self.count))
+
+
+@dataclass(frozen=True)
+class Shift:
+    """The straight path of flow matching over `count` times, moved towards noise by `shift`."""
+
+    shift: float = 3.0
+    count: int = 1000
+
+    def path(self) -> Rectified:
+        """The path from a picture to noise that was trained on."""
+        return Rectified(self.shift, self.count)
 
 
 @dataclass(frozen=True)
@@ -82,6 +100,16 @@ class TextPart:
         vocab, merges = self.vocabulary()
         return ClipTokenizer.from_files(vocab, merges, self.pad, self.geometry.length)
 
+    def encoder(self) -> "TextEncoder":
+        """This part with a new network."""
+        return TextEncoder(self, ClipText(self.geometry))
+
+    def nothing(self, device: torch.device) -> TextStates:
+        """What a model without this encoder is steered with: zeros, as many as the states would be."""
+        g = self.geometry
+        tokens = torch.zeros(1, g.length, g.width, device=device)
+        return TextStates(tokens, tokens.new_zeros(1, g.projection or g.width))
+
     def skipped(self, clip_skip: int | None) -> int:
         """How many layers to leave out for a recipe's `clip_skip`. Raises BadValue: no such layer here."""
         if clip_skip is None:
@@ -112,6 +140,12 @@ class Diffusers:
     settings: Mapping[str, object] = field(default_factory=lambda: SAFETY)
 
 
+Denoising = UNetGeometry | MMDiTGeometry
+"""The networks that remove noise."""
+
+AnyText = TextPart | T5Part
+"""The kinds of text encoders."""
+
 Looks = DepthGeometry | VisionGeometry
 """The networks that look at a picture for a denoiser: its depth (SD 2 depth), its embedding (unCLIP)."""
 
@@ -120,7 +154,8 @@ Looks = DepthGeometry | VisionGeometry
 class Family:
     """One family, or one model's variant of it: a file with other widths is `dataclasses.replace` of its family.
 
-    `texts` are its text encoders in the order in which `condition` joins them; `pictures` its networks that look at a
+    `texts` are its text encoders in the order in which `condition` joins them, of which a model may come without those
+    in `missing`: their states are zeros; `pictures` are its networks that look at a
     picture, by name, which a model may come without. `needs` says what it draws from
     besides a text, in words ("a picture"); nothing for text-to-image.
     `head_width` channels make a head of the UNet where shapes alone do not tell; None: every level has the same count.
@@ -130,10 +165,10 @@ class Family:
 
     name: str
     title: str
-    unet: UNetGeometry
+    denoiser: Denoising
     autoencoder: AutoencoderGeometry
-    texts: tuple[TextPart, ...]
-    betas: Betas
+    texts: tuple[AnyText, ...]
+    schedule: Betas | Shift
     prediction: Prediction | None
     latent: Latent
     defaults: Defaults
@@ -143,16 +178,40 @@ class Family:
     head_width: int | None = None
     sides: Mapping[str, int] = field(default_factory=dict[str, int])
     diffusers: Diffusers = Diffusers()
+    missing: frozenset[str] = frozenset()
 
     @cached_property
-    def path(self) -> Diffused:
+    def path(self) -> Path:
         """The path from a picture to noise that the family was trained on."""
-        return Diffused(scaled_linear(self.betas.first, self.betas.last, self.betas.count))
+        return self.schedule.path()
+
+    @property
+    def part(self) -> str:
+        """What stands before the names of the denoiser's weights."""
+        return "unet" if isinstance(self.denoiser, UNetGeometry) else "mmdit"
+
+    @property
+    def multiple(self) -> int:
+        """What the sides of a picture are multiples of, in pixels."""
+        patch = 1 if isinstance(self.denoiser, UNetGeometry) else self.denoiser.patch
+        return self.latent.factor * patch
+
+    @property
+    def unet(self) -> UNetGeometry:
+        """The denoiser, of a family that has a UNet. TypeError for others."""
+        if not isinstance(self.denoiser, UNetGeometry):
+            raise TypeError(f"{self.name} has no UNet")
+        return self.denoiser
+
+    @property
+    def clips(self) -> tuple[TextPart, ...]:
+        """The text encoders that are CLIP's; the first of every family is."""
+        return tuple(part for part in self.texts if isinstance(part, TextPart))
 
     @property
     def text(self) -> TextPart:
         """The first text encoder: of SD 1 and 2 the only one."""
-        return self.texts[0]
+        return self.clips[0]
 
 
 @dataclass(frozen=True)
@@ -174,34 +233,46 @@ class TextEncoder:
         return self.network(ids, eos=self.tokenizer.eos, skip=skip, normed=self.part.normed)
 
 
+AnyEncoder = TextEncoder | T5Encoder
+
+
 @dataclass
 class Model:
-    """An opened model: plain modules in evaluation mode, float32, on the CPU when fresh.
+    """An opened model: plain modules in evaluation mode, float32, on the CPU when fresh. `texts` are the encoders that
+    are there.
 
     `prediction` is what was decided for this one; `digest` is the sha256 of its weights under our names, in the types
     they were stored in: the same in every layout.
     """
 
     family: Family
-    unet: UNet
+    denoiser: UNet | MMDiT
     autoencoder: Autoencoder
-    texts: tuple[TextEncoder, ...]
+    texts: tuple[AnyEncoder, ...]
     prediction: Prediction
     digest: str
     pictures: Mapping[str, nn.Module] = field(default_factory=dict[str, nn.Module])
 
     @property
+    def unet(self) -> UNet:
+        """The denoiser, where it is a UNet. TypeError for others."""
+        if not isinstance(self.denoiser, UNet):
+            raise TypeError(f"{self.family.name} has no UNet")
+        return self.denoiser
+
+    @property
     def text(self) -> TextEncoder:
-        """The first text encoder: of SD 1 and 2 the only one."""
-        return self.texts[0]
+        """The first text encoder that is CLIP's: of SD 1 and 2 the only one."""
+        return next(encoder for encoder in self.texts if isinstance(encoder, TextEncoder))
 
     @property
     def networks(self) -> Mapping[str, nn.Module]:
         """Every network by the name that stands before the names of its weights."""
         texts = {encoder.part.name: encoder.network for encoder in self.texts}
-        return {"unet": self.unet, "autoencoder": self.autoencoder, **texts, **self.pictures}
+        return {self.family.part: self.denoiser, "autoencoder": self.autoencoder, **texts, **self.pictures}
 
     def conditioning(self, asked: Asked, clip_skip: int | None, device: torch.device) -> Conditioning:
         """What one text steers this model with, B = 1, on `device`, where the text encoders must be."""
-        states = {t.part.name: t.states(asked.text, clip_skip, device) for t in self.texts}
+        states = {part.name: part.nothing(device) for part in self.family.texts}
+        states |= {t.part.name: t.states(asked.text, clip_skip, device) for t in self.texts}
         return self.family.condition(states, asked)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from mezzotint.diffusion.prediction import Prediction
 from mezzotint.families.configs import PREDICTION_TYPES
-from mezzotint.families.family import Family, Model, TextPart
+from mezzotint.families.family import Family, Model, Shift, TextPart
 from mezzotint.families.layouts import folder as layout
 from mezzotint.families.layouts import unet_diffusers
 from mezzotint.nets.unet import UNetGeometry
@@ -28,7 +28,7 @@ def folder_configs(model: Model) -> dict[str, Json]:
         "vae/config.json": autoencoder_config(family),
         "scheduler/scheduler_config.json": scheduler_config(family, model.prediction),
     }
-    for part in family.texts:
+    for part in family.clips:
         words, tokenizer = part.vocabulary(), tokenizer_folder(part)
         configs[f"{layout.OURS[part.name]}config.json"] = text_config(part, words)
         configs[f"{tokenizer}/tokenizer_config.json"] = tokenizer_config(part, words)
@@ -61,7 +61,7 @@ def model_index(family: Family) -> Json:
         "unet": ["diffusers", "UNet2DConditionModel"],
         "vae": ["diffusers", "AutoencoderKL"],
     }
-    for part in family.texts:
+    for part in family.clips:
         index[layout.OURS[part.name].removesuffix("/")] = ["transformers", _text_class(part)]
         index[tokenizer_folder(part)] = ["transformers", "CLIPTokenizer"]
     return index
@@ -165,15 +165,23 @@ def text_config(part: TextPart, words: Vocabulary) -> Json:
 
 def scheduler_config(family: Family, prediction: Prediction) -> Json:
     """`scheduler/scheduler_config.json`: the noise schedule and what is predicted."""
+    schedule = family.schedule
+    if isinstance(schedule, Shift):
+        return {
+            "_class_name": "FlowMatchEulerDiscreteScheduler",
+            "_diffusers_version": DIFFUSERS_VERSION,
+            "num_train_timesteps": schedule.count,
+            "shift": schedule.shift,
+        }
     types = {ours: theirs for theirs, ours in PREDICTION_TYPES.items()}
     return {
         "_class_name": "DDIMScheduler",
         "_diffusers_version": DIFFUSERS_VERSION,
-        "beta_end": family.betas.last,
+        "beta_end": schedule.last,
         "beta_schedule": "scaled_linear",
-        "beta_start": family.betas.first,
+        "beta_start": schedule.first,
         "clip_sample": False,
-        "num_train_timesteps": family.betas.count,
+        "num_train_timesteps": schedule.count,
         "prediction_type": types[prediction.name],
         "set_alpha_to_one": True,  # our plans end at sigma = 0; with this both programs draw the same picture
         "steps_offset": 1,

@@ -18,7 +18,14 @@ from mezzotint.nets.autoencoder import AutoencoderGeometry
 from mezzotint.nets.clip import ClipGeometry
 from mezzotint.nets.unet import UNetGeometry
 from mezzotint.text.vocabulary import load, save
-from mezzotint.values.errors import BadModelFile, MezzotintError, ModelNotFound, OutputFailed, shorten
+from mezzotint.values.errors import (
+    BadModelFile,
+    BadValue,
+    MezzotintError,
+    ModelNotFound,
+    OutputFailed,
+    shorten,
+)
 from mezzotint.values.files import write_atomically
 from mezzotint.weights.files import open_tensors, save_tensors
 from mezzotint.weights.storage import compact, restored
@@ -66,7 +73,7 @@ def family(folder: Path | None = None) -> Family:
     return Family(
         name="mini",
         title=described.title,
-        unet=described.unet,
+        denoiser=described.unet,
         autoencoder=described.autoencoder,
         texts=(
             TextPart(
@@ -77,7 +84,7 @@ def family(folder: Path | None = None) -> Family:
                 skip=described.skip,
             ),
         ),
-        betas=described.betas,
+        schedule=described.betas,
         prediction=prediction,
         latent=described.latent,
         defaults=described.defaults,
@@ -93,13 +100,16 @@ def open_mini(family: Family, prediction: Prediction | None, folder: Path | None
 def pack_mini(model: Model, folder: Path, storage: str) -> None:
     """Write the data files of `model` into `folder`, ready to be shipped; `storage` is a name in STORAGES.
 
-    Raises OutputFailed and UnknownName. The card for people, CARD.md, is written by whoever trained the model.
+    Raises OutputFailed, UnknownName, and BadValue for a model of another kind. The card for people,
+    CARD.md, is written by whoever trained the model.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputFailed(folder, str(error)) from error
-    tensors = weights_of(model.networks)
+    tensors, schedule = weights_of(model.networks), model.family.schedule
+    if not isinstance(schedule, Betas):
+        raise BadValue("model", "has no noise schedule of betas", "pack a model that has")
     described = Described(
         title=model.family.title,
         unet=model.family.unet,
@@ -107,7 +117,7 @@ def pack_mini(model: Model, folder: Path, storage: str) -> None:
         text=model.text.part.geometry,
         pad=model.text.part.pad,
         skip=model.text.part.skip,
-        betas=model.family.betas,
+        betas=schedule,
         prediction=model.prediction.name,
         latent=model.family.latent,
         defaults=model.family.defaults,

@@ -118,7 +118,7 @@ def _fitted(
     present = {name.partition(".")[0] for name in shapes}
     autoencoder = autoencoder_geometry(part("autoencoder."), groups(configs.AUTOENCODER))
     texts = tuple(
-        _text(text, checkpoint, part(f"{text.name}."), folders.get(text.name, "")) for text in base.texts
+        _text(text, checkpoint, part(f"{text.name}."), folders.get(text.name, "")) for text in base.clips
     )
     unet = unet_geometry(
         part("unet."),
@@ -128,11 +128,11 @@ def _fitted(
     )
     return replace(
         base,
-        unet=unet,
+        denoiser=unet,
         autoencoder=autoencoder,
         texts=texts,
         pictures={name: read(part(f"{name}.")) for name, read in PICTURES.items() if name in present},
-        betas=configs.betas(base, checkpoint),
+        schedule=configs.schedule(base, checkpoint),
         latent=configs.latent(base, checkpoint, autoencoder),
     )
 

@@ -25,7 +25,7 @@ PICTURE, MASK = "a picture", "a mask"
 SD1 = Family(
     name="sd1",
     title="Stable Diffusion 1",
-    unet=UNetGeometry(
+    denoiser=UNetGeometry(
         in_channels=4,
         out_channels=4,
         channels=(320, 640, 1280, 1280),
@@ -36,7 +36,7 @@ SD1 = Family(
     ),
     autoencoder=AUTOENCODER,
     texts=(TextPart(name="text", geometry=CLIP_L, vocabulary=clip_vocabulary, pad=49407),),
-    betas=Betas(),
+    schedule=Betas(),
     prediction=NOISE,
     latent=LATENT,
     defaults=Defaults(width=512, height=512, steps=25, guidance=7.5, sampler="dpmpp_2m", spacing="karras"),
@@ -46,7 +46,7 @@ SD1_INPAINTING = replace(
     SD1,
     name="sd1-inpainting",
     title="Stable Diffusion 1 inpainting",
-    unet=replace(SD1.unet, in_channels=9),
+    denoiser=replace(SD1.unet, in_channels=9),
     needs=(PICTURE, MASK),
     diffusers=Diffusers("StableDiffusionInpaintPipeline"),
 )
@@ -56,7 +56,7 @@ SD1_PIX2PIX = replace(
     SD1,
     name="sd1-pix2pix",
     title="Instruct-pix2pix",
-    unet=replace(SD1.unet, in_channels=8),
+    denoiser=replace(SD1.unet, in_channels=8),
     needs=(PICTURE,),
     diffusers=Diffusers("StableDiffusionInstructPix2PixPipeline"),
 )

@@ -39,7 +39,7 @@ TEXT_G = TextPart(
 SDXL = Family(
     name="sdxl",
     title="Stable Diffusion XL",
-    unet=UNetGeometry(
+    denoiser=UNetGeometry(
         in_channels=4,
         out_channels=4,
         channels=(320, 640, 1280),
@@ -54,7 +54,7 @@ SDXL = Family(
     ),
     autoencoder=AUTOENCODER,
     texts=(TEXT_L, TEXT_G),
-    betas=Betas(),
+    schedule=Betas(),
     prediction=NOISE,
     latent=Latent(channels=4, factor=8, scale=0.13025),
     defaults=Defaults(width=1024, height=1024, steps=30, guidance=5.0, sampler="dpmpp_2m", spacing="karras"),
@@ -69,7 +69,7 @@ SDXL_INPAINTING = replace(
     SDXL,
     name="sdxl-inpainting",
     title="Stable Diffusion XL inpainting",
-    unet=replace(SDXL.unet, in_channels=9),
+    denoiser=replace(SDXL.unet, in_channels=9),
     needs=(PICTURE, MASK),
     diffusers=replace(SDXL.diffusers, pipeline="StableDiffusionXLInpaintPipeline"),
 )
@@ -87,7 +87,7 @@ SDXL_REFINER = replace(
     SDXL,
     name="sdxl-refiner",
     title="Stable Diffusion XL refiner",
-    unet=UNetGeometry(
+    denoiser=UNetGeometry(
         in_channels=4,
         out_channels=4,
         channels=(384, 768, 1536, 1536),

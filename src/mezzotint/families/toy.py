@@ -27,7 +27,7 @@ def letters() -> Vocabulary:
 TOY = Family(
     name="toy",
     title="Toy (random weights)",
-    unet=UNetGeometry(
+    denoiser=UNetGeometry(
         in_channels=4,
         out_channels=4,
         channels=(16, 32),
@@ -48,7 +48,7 @@ TOY = Family(
             pad=SMALLEST - 1,
         ),
     ),
-    betas=Betas(),
+    schedule=Betas(),
     prediction=NOISE,
     latent=Latent(channels=4, factor=8, scale=0.18215),
     defaults=Defaults(width=64, height=64, steps=4, guidance=3.0, sampler="euler", spacing="leading"),

@@ -16,7 +16,7 @@ from mezzotint.nets.unet import UNetGeometry
 X4_UPSCALER = Family(
     name="x4-upscaler",
     title="Stable Diffusion x4 upscaler",
-    unet=UNetGeometry(
+    denoiser=UNetGeometry(
         in_channels=7,
         out_channels=4,
         channels=(256, 512, 512, 1024),
@@ -30,7 +30,7 @@ X4_UPSCALER = Family(
     ),
     autoencoder=AutoencoderGeometry(channels=(128, 256, 512), layers=2, latent=4),
     texts=(OPEN_CLIP_H,),
-    betas=Betas(0.0001, 0.02),
+    schedule=Betas(0.0001, 0.02),
     prediction=VELOCITY,
     latent=Latent(channels=4, factor=4, scale=0.08333),
     defaults=Defaults(width=512, height=512, steps=25, guidance=9.0, sampler="ddim", spacing="leading"),

@@ -94,7 +94,7 @@ def write(model: Named, target: Path, storage: str = KEPT) -> None:
     if target.suffix == ".safetensors":
         if target.exists():
             raise OutputFailed(target, "it exists already", hint="choose another name, or remove this one")
-        if any(part.vocabulary() != clip_vocabulary() for part in model.resolved.family.texts):
+        if any(part.vocabulary() != clip_vocabulary() for part in model.resolved.family.clips):
             raise OutputFailed(
                 target, "a single file cannot hold this model's own vocabulary", hint="write a folder instead"
             )
@@ -111,7 +111,7 @@ def _unread_layers(model: Named, stored: Mapping[str, Tensor]) -> dict[str, Tens
     """The last layers of text encoders, which folders leave out because nothing reads them: in a single file layers are
     counted from the end, so they are there. Zeros add nothing to what goes through them."""
     zeros: dict[str, Tensor] = {}
-    for part in model.resolved.family.texts:
+    for part in model.resolved.family.clips:
         last = part.geometry.layers - 1
         old = f"{part.name}.blocks.{last}."
         for layer in range(last + 1, last + 1 + part.absent):
@@ -138,6 +138,6 @@ def converted(tensors: Mapping[str, Tensor], storage: str) -> dict[str, Tensor]:
         return dict(tensors)
     if FORMATS.get(storage) not in FLOAT8:
         return stored_as(tensors, storage)
-    small = {n: t for n, t in tensors.items() if t.dim() >= 2 and n.startswith("unet.")}
+    small = {n: t for n, t in tensors.items() if t.dim() >= 2 and n.startswith(("unet.", "mmdit."))}
     others = {n: t for n, t in tensors.items() if n not in small}
     return stored_as(small, storage) | stored_as(others, "float16")

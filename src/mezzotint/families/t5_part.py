@@ -1,0 +1,59 @@
+"""The T5 text encoder as a part of a family: which tokens it reads, and the states it gives for a text.
+
+Takes a geometry, a length and a vocabulary. Gives `TextStates` as CLIP encoders do, without a pooled vector. Knows no
+file and no other encoder.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+
+from mezzotint.nets.clip import TextStates
+from mezzotint.nets.t5 import T5Geometry, T5Text
+from mezzotint.text.pieces import Pieces
+from mezzotint.text.t5 import T5Tokenizer
+
+
+@dataclass(frozen=True)
+class T5Part:
+    """A T5 encoder of a family; `name` stands before the names of its weights. Every text becomes `length` tokens."""
+
+    name: str
+    geometry: T5Geometry
+    vocabulary: Callable[[], Pieces]
+    length: int
+
+    def tokenizer(self) -> T5Tokenizer:
+        """The tokenizer of this encoder; reads the vocabulary."""
+        return T5Tokenizer.from_pieces(self.vocabulary(), self.length)
+
+    def encoder(self) -> "T5Encoder":
+        """This part with a new network."""
+        return T5Encoder(self, T5Text(self.geometry))
+
+    def nothing(self, device: torch.device) -> TextStates:
+        """What a model without this encoder is steered with: zeros, as many as the states would be."""
+        tokens = torch.zeros(1, self.length, self.geometry.width, device=device)
+        return TextStates(tokens, tokens.new_zeros(1, 0))
+
+
+@dataclass(frozen=True)
+class T5Encoder:
+    """One opened T5 encoder. The vocabulary is read when the first text comes."""
+
+    part: T5Part
+    network: T5Text
+
+    @cached_property
+    def tokenizer(self) -> T5Tokenizer:
+        """The tokenizer of this encoder."""
+        return self.part.tokenizer()
+
+    def states(self, text: str, clip_skip: int | None, device: torch.device) -> TextStates:
+        """The states of one text, `tokens` 1 T D on `device`, where the network must be; `pooled` is empty, and
+        layers are left out of CLIP encoders only."""
+        ids = torch.tensor([self.tokenizer.padded(text)[0]], device=device)
+        tokens = self.network(ids)
+        return TextStates(tokens, tokens.new_zeros(1, 0))
