@@ -136,29 +136,43 @@ def test_the_balance_makes_two_pulls_equal() -> None:
 
 
 def test_text_learns_pictures_and_synonyms(tmp_path: Path) -> None:
-    size = prepare_vocabulary(tmp_path, (text for i in range(60) for text in worded(i)[1:]), 560)
+    size = prepare_vocabulary(tmp_path, (text for i in range(60) for text in worded(i)[1:3]), 560)
     geometry = ClipGeometry(size, 12, 32, 1, 2, 64, "quick_gelu", 16)
     config = TextConfig(geometry, batch=16, image_width=8)
     train_text(config, short(tmp_path, 40, rate=3e-3), worded)
     assert column(tmp_path, "loss")[-1] < 0.5 * column(tmp_path, "loss")[0]
     result = json.loads((tmp_path / "result.json").read_text())
     assert result["picture_to_caption"] > 0.7
+    assert result["picture_against_mistake"] > 0.9
+    assert result["wording_against_mistake"] > 0.9
     text, tokenizer = open_text(tmp_path)
     near = nearest_words(text, tokenizer, ["a red square", "square, red", "a blue square", "square, blue"])
     assert near["a red square"] == "square, red"
     assert near["square, blue"] == "a blue square"
 
 
+def test_contrast_pushes_away_what_is_nearly_right() -> None:
+    a, sharp, same = torch.eye(3), torch.tensor(10.0).log(), torch.eye(3, dtype=torch.bool)
+    none, far = torch.zeros(0, 3), -torch.eye(3)[:1]
+    near = torch.tensor([[0.8, 0.6, 0.0]], requires_grad=True)
+    assert contrast(a, a, sharp, same, none) < contrast(a, a, sharp, same, far)
+    loss = contrast(a, a, sharp, same, near)
+    loss.backward()
+    assert loss > contrast(a, a, sharp, same, far)
+    # The mistake is pulled from what it resembles most: the gradient points there.
+    assert near.grad is not None and int(near.grad[0].argmax()) == 0
+
+
 def test_contrast_does_not_punish_equal_captions() -> None:
-    a = torch.eye(4)
+    a, none = torch.eye(4), torch.zeros(0, 4)
     sharp = torch.tensor(10.0).log()
-    apart = contrast(a, a, sharp, torch.eye(4, dtype=torch.bool))
+    apart = contrast(a, a, sharp, torch.eye(4, dtype=torch.bool), none)
     b = a.clone()
     b[1] = b[0]
     same = torch.eye(4, dtype=torch.bool)
-    clash = contrast(b, b, sharp, same)
+    clash = contrast(b, b, sharp, same, none)
     same[0, 1] = same[1, 0] = True
-    assert float(contrast(b, b, sharp, same)) == pytest.approx(float(apart), abs=1e-3)
+    assert float(contrast(b, b, sharp, same, none)) == pytest.approx(float(apart), abs=1e-3)
     assert float(clash) > float(apart) + 0.3
 
 

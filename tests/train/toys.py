@@ -24,10 +24,11 @@ def squares(index: int, size: int = 16) -> tuple[np.ndarray, str, str]:
     return picture, f"a {name} square", name
 
 
-def worded(index: int) -> tuple[np.ndarray, str, str]:
-    """The same with two wordings."""
+def worded(index: int) -> tuple[np.ndarray, str, str, str]:
+    """The same with two wordings and, every other time, a wrong one."""
     picture, caption, name = squares(index, 32)
-    return picture, caption, f"square, {name}"
+    wrong = next(other for other in COLOURS if other != name)
+    return picture, caption, f"square, {name}", f"a {wrong} square" if index % 2 else ""
 
 
 class LineTask:

@@ -1,7 +1,7 @@
 """Joins the composer of pictures to the trainers: one object that each trainer can ask by index.
 
-Takes a data folder, a selection of sprites and a seed. Gives pictures with captions, with one caption or two
-phrasings. Knows no networks.
+Takes a data folder, a selection of sprites and a seed. Gives pictures with captions: one, or two
+phrasings and a wrong one. Knows no networks.
 """
 
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mezzotint.train.data import sprites as loader
 from mezzotint.train.data.captions import caption
 from mezzotint.train.data.compose import sample
+from mezzotint.train.data.mistakes import mistaken
 from mezzotint.train.data.scenes import Scene
 from mezzotint.train.data.sprites import Selection, Sprites
 
@@ -22,6 +23,8 @@ SIDE = 128
 """Sprites are kept at this size; a picture's things are drawn smaller."""
 OTHER_WORDING = 1
 """Sets the second phrasing's random numbers apart from those of the first."""
+MISTAKE = 2
+"""Sets the random numbers of a wrong caption apart from those of the right ones."""
 
 
 @dataclass
@@ -50,15 +53,17 @@ class Composed:
 
 @dataclass
 class Phrased:
-    """The same pictures, each with two captions."""
+    """The same pictures, each with two captions that are true and one that nearly is."""
 
     composed: Composed
 
-    def __call__(self, index: int) -> tuple[NDArray[Any], str, str]:
-        """Picture `H W 3` uint8, caption, the same truth in other words."""
+    def __call__(self, index: int) -> tuple[NDArray[Any], str, str, str]:
+        """Picture `H W 3` uint8, caption, the same truth in other words, a caption with one mistake (empty: none)."""
         picture, first, scene = self.composed(index)
         again = np.random.default_rng((self.composed.seed, index, OTHER_WORDING, OTHER_WORDING))
-        return picture, first, caption(scene, again)
+        amiss = np.random.default_rng((self.composed.seed, index, MISTAKE, MISTAKE))
+        wrong = mistaken(scene, amiss)
+        return picture, first, caption(scene, again), "" if wrong is None else caption(wrong, amiss)
 
 
 def captions(composed: Composed, count: int) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Trains the text encoder from nothing, by contrast with pictures.
 
 This is CLIP with a small image tower that is thrown away afterwards. Takes pictures with two captions each (the same
-truth in other words); leaves a run folder whose averaged weights,
+truth in other words) and a third that is wrong in one fact; leaves a run folder whose averaged weights,
 run.json, vocab.json and merges.txt make a ClipText and its tokenizer. Knows no autoencoder and no denoiser.
 """
 
@@ -35,10 +35,10 @@ SHARPEST = 100.0
 
 
 class Pairs(Protocol):
-    """Pictures with two captions of the same truth by index: `H W 3` uint8, caption, other caption."""
+    """Pictures with two captions of the same truth and one that is nearly right, by index."""
 
-    def __call__(self, index: int, /) -> tuple[NDArray[Any], str, str]:
-        """The picture of `index`, its caption, another caption."""
+    def __call__(self, index: int, /) -> tuple[NDArray[Any], str, str, str]:
+        """The picture of `index` (`H W 3` uint8), its caption, another caption, a wrong one (empty: there is none)."""
         ...
 
 
@@ -80,25 +80,32 @@ class Contrast(nn.Module):
         return F.normalize(self.text(ids[:, : int(ends.max()) + 1], eos).pooled, dim=-1)
 
 
-def contrast(a: Tensor, b: Tensor, sharpness: Tensor, same: Tensor) -> Tensor:
-    """Symmetric InfoNCE of unit vectors `B P`; pairs that are `same` (`B B` bool) by chance are no negatives."""
-    scores = sharpness.exp().clamp(max=SHARPEST) * a @ b.T
+def contrast(a: Tensor, b: Tensor, sharpness: Tensor, same: Tensor, wrong: Tensor) -> Tensor:
+    """Symmetric InfoNCE of unit vectors `B P`; pairs that are `same` (`B B` bool) by chance are no negatives.
+
+    `wrong` `W P` are further negatives of `a`: what nearly fits one of its rows. Among other pictures' captions almost
+    none has the same things in another order, so without them order is never learned (Yuksekgonul et al. 2023).
+    """
+    scale = sharpness.exp().clamp(max=SHARPEST)
+    scores = scale * a @ b.T
     others = same & ~torch.eye(len(a), dtype=torch.bool, device=a.device)
     scores = scores.masked_fill(others, -torch.inf)
     wanted = torch.arange(len(a), device=a.device)
-    return 0.5 * (F.cross_entropy(scores, wanted) + F.cross_entropy(scores.T, wanted))
+    tempted = torch.cat([scores, scale * a @ wrong.T], dim=1)
+    return 0.5 * (F.cross_entropy(tempted, wanted) + F.cross_entropy(scores.T, wanted))
 
 
-class _Captioned(Dataset[tuple[Tensor, str, str]]):
+class _Captioned(Dataset[tuple[Tensor, str, str, str]]):
     def __init__(self, pairs: Pairs) -> None:
         self.pairs = pairs
 
-    def __getitem__(self, index: int) -> tuple[Tensor, str, str]:
-        picture, caption, other = self.pairs(index)
-        return from_array(picture), caption, other
+    def __getitem__(self, index: int) -> tuple[Tensor, str, str, str]:
+        picture, *captions = self.pairs(index)
+        first, other, wrong = captions
+        return from_array(picture), first, other, wrong
 
 
-Batch = tuple[Tensor, Sequence[str], Sequence[str]]
+Batch = tuple[Tensor, Sequence[str], Sequence[str], Sequence[str]]
 
 
 @dataclass
@@ -129,7 +136,7 @@ class TextTask:
         return (self.network.text, self.network.image)
 
     def batches(self, start: int) -> Iterator[Batch]:
-        """Pictures `B 3 H W` uint8 and two lists of captions."""
+        """Pictures `B 3 H W` uint8 and three lists of captions: two right ones, and wrong or empty ones."""
         indices = StepIndices(start, self.config.batch)
         yield from DataLoader(_Captioned(self.pairs), batch_sampler=indices, num_workers=self.config.workers)
 
@@ -138,18 +145,18 @@ class TextTask:
         return torch.tensor([self.tokenizer.padded(text)[0] for text in captions], device=self.device)
 
     def turns(self, step: int, batch: Batch, generator: Generator) -> Iterator[Turn]:
-        """One turn: pictures against captions, captions against their other wording."""
-        pictures, captions, others = batch
-        count = len(captions)
+        """One turn: pictures against captions, captions against their other wording, both against mistakes."""
+        pictures, captions, others, mistakes = batch
         seen = self.network.see(to_network(pictures, self.device))
-        both = self.network.read(self.ids([*captions, *others]), self.tokenizer.eos)
+        told = [*captions, *others, *filter(None, mistakes)]
+        count, read = len(captions), self.network.read(self.ids(told), self.tokenizer.eos)
+        first, second, wrong = read[:count], read[count : 2 * count], read[2 * count :]
         same = _equal(captions, self.device)
-        picture = contrast(seen, both[:count], self.network.sharpness, same)
-        synonym = contrast(
-            both[:count], both[count:], self.network.sharpness, same | _equal(others, self.device)
-        )
+        picture = contrast(seen, first, self.network.sharpness, same, wrong)
+        either = same | _equal(others, self.device)
+        synonym = contrast(first, second, self.network.sharpness, either, wrong)
         loss = picture + self.config.synonyms * synonym
-        hits = _hits(seen, both[:count], same)
+        hits = _hits(seen, first, same)
         figures = {"loss": loss, "picture": picture, "synonym": synonym, "hits": hits}
         yield Turn("contrast", loss, {name: value.detach() for name, value in figures.items()})
 
@@ -170,19 +177,30 @@ def _hits(a: Tensor, b: Tensor, same: Tensor) -> Tensor:
     return same[torch.arange(len(a), device=a.device), nearest].float().mean()
 
 
+def _nearer(a: Tensor, right: Tensor, wrong: Tensor) -> float:
+    """The part of rows of `a` that are nearer to `right` than to `wrong`, all `N P`."""
+    return float(((a * right).sum(-1) > (a * wrong).sum(-1)).float().mean())
+
+
 @torch.no_grad()
 def measure(network: Contrast, task: TextTask, count: int = 256) -> dict[str, float]:
-    """Retrieval among `count` pictures that training never sees: picture to caption, wording to wording."""
+    """Retrieval among `count` pictures that training never sees: picture to caption, wording to wording; and how
+    often a picture, or a caption, is nearer to the right wording than to the one with a mistake (chance one half)."""
     rows = [task.pairs(HELD + index) for index in range(count)]
-    pictures = torch.stack([from_array(picture) for picture, _, _ in rows])
+    pictures = torch.stack([from_array(row[0]) for row in rows])
     captions, others = [row[1] for row in rows], [row[2] for row in rows]
+    tempted = {index: row[3] for index, row in enumerate(rows) if row[3]}
     seen = torch.cat([network.see(to_network(part)) for part in pieces(pictures, 64)])
     first, second = (network.read(task.ids(texts), task.tokenizer.eos) for texts in (captions, others))
     same = _equal(captions, "cpu")
+    places = list(tempted)
+    wrong = network.read(task.ids([*tempted.values(), ""]), task.tokenizer.eos)[:-1]
     return {
         "picture_to_caption": float(_hits(seen, first, same)),
         "caption_to_picture": float(_hits(first, seen, same)),
         "wording_to_wording": float(_hits(second, first, same)),
+        "picture_against_mistake": _nearer(seen[places], second[places], wrong),
+        "wording_against_mistake": _nearer(first[places], second[places], wrong),
     }
 
 
