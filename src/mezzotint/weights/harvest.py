@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from mezzotint.weights.old_tar import is_tar, opened_tar
 from mezzotint.weights.unpickle import MAX_ITEMS, WIDTHS, Fetch, Held, Storage, Tensor, Unfit, opened
 
 MAX_DEPTH = 32
@@ -138,5 +139,5 @@ def convert(file: BinaryIO, out: BinaryIO, separator: str = ".") -> None:
     """
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
-    root, fetch = opened(file, size)
+    root, fetch = opened_tar(file, size) if is_tar(file) else opened(file, size)
     write(found_in(root, separator), fetch, size, out)

@@ -14,7 +14,12 @@ PICKLE = "a pickle"
 GGUF = "a GGUF file"
 
 _BINARY_PICKLE = re.compile(rb"\x80[\x01-\x05]")
-_TEXT_PICKLE = re.compile(rb"(?:c[\w.]+\r?\n[\w.]+\r?\n|\((?:[dlip]|c[\w.]+\n)|\]q|\}q)")
+_TEXT_PICKLE = re.compile(rb"(?:c[\w.]+\r?\n[\w.]+\r?\n|\((?:[dlip]|[SV]['\w]|c[\w.]+\n)|\]q|\}q)")
+
+_TAR = b"ustar"
+_TAR_AT = 257
+_OLD_MEMBERS = frozenset({b"sys_info", b"pickle", b"tensors", b"storages"})
+"""What PyTorch before 0.1.2 put into a tar archive."""
 
 _SIGNS: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG", "a PNG picture"),
@@ -34,11 +39,13 @@ def is_safetensors(head: bytes) -> bool:
 
 
 def kind_of(head: bytes) -> str | None:
-    """What the file with this beginning is, in words; PICKLE for pickles (torch's zips too); None when unknown."""
+    """What the file with this beginning is, in words; PICKLE for pickles (torch's archives too); None when unknown."""
     if _BINARY_PICKLE.match(head) or _TEXT_PICKLE.match(head):
         return PICKLE
     if head.startswith(b"PK\x03\x04") and b".pkl" in head:
         return PICKLE
+    if head[_TAR_AT : _TAR_AT + len(_TAR)] == _TAR:
+        return PICKLE if head[:100].rstrip(b"\0") in _OLD_MEMBERS else "a tar archive"
     return next((kind for sign, kind in _SIGNS if head.startswith(sign)), None)
 
 

@@ -1,8 +1,9 @@
 """Reads a pickle of tensors as data: names in it stand for values in a short list, never for code.
 
 Takes an open file. Gives what the pickle holds and a way to read its storages; what is not data is refused by name.
-Knows PyTorch's zip files, its older streams, and plain pickles of numpy arrays; nothing of torch or of anybody else is
-imported or called. Formats: torch/serialization.py, Python's pickletools. To be called in a process of its own.
+Knows PyTorch's zip files, its older streams, and plain pickles of numpy arrays (`old_tar` knows what came before);
+nothing of torch or of anybody else is imported or called. Formats: torch/serialization.py, Python's pickletools. To
+be called in a process of its own.
 """
 
 import io
@@ -79,7 +80,8 @@ class Tensor:
     strides: tuple[int, ...]
 
 
-def _rebuilt(storage: object, offset: object, shape: object, strides: object, *rest: object) -> Tensor:
+def rebuilt(storage: object, offset: object, shape: object, strides: object, *rest: object) -> Tensor:
+    """A view of a storage as a tensor, checked to lie inside it. Raises Unfit."""
     if not isinstance(storage, Storage):
         raise Unfit("a tensor of it has no storage")
     kind = rest[2] if len(rest) > 2 and isinstance(rest[2], Kind) else storage.kind
@@ -164,9 +166,9 @@ _NUMPY = ("numpy.core.multiarray", "numpy._core.multiarray")
 ALLOWED: Mapping[tuple[str, str], object] = MappingProxyType(
     {
         ("collections", "OrderedDict"): OrderedDict,
-        ("torch._utils", "_rebuild_tensor"): _rebuilt,
-        ("torch._utils", "_rebuild_tensor_v2"): _rebuilt,
-        ("torch._utils", "_rebuild_tensor_v3"): _rebuilt,
+        ("torch._utils", "_rebuild_tensor"): rebuilt,
+        ("torch._utils", "_rebuild_tensor_v2"): rebuilt,
+        ("torch._utils", "_rebuild_tensor_v3"): rebuilt,
         ("torch._utils", "_rebuild_parameter"): _first,
         ("torch._utils", "_rebuild_parameter_with_state"): _first,
         ("torch", "Size"): tuple,
@@ -179,6 +181,7 @@ ALLOWED: Mapping[tuple[str, str], object] = MappingProxyType(
         ("builtins", "set"): set,
         ("__builtin__", "set"): set,
         **{("torch" + cuda, f"{n}Storage"): Kind(c) for n, c in _STORAGES.items() for cuda in ("", ".cuda")},
+        **{("torch" + cuda, f"{n}Tensor"): Kind(c) for n, c in _STORAGES.items() for cuda in ("", ".cuda")},
         ("torch.storage", "UntypedStorage"): Kind("U8"),
         **{("torch", name): Kind(code) for name, code in _TYPES.items()},
         ("numpy", "ndarray"): np.ndarray,
