@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mezzotint.engine.api import generate
     from mezzotint.engine.compose import compose
     from mezzotint.engine.engine import Engine
+    from mezzotint.store.convert import convert
     from mezzotint.values.errors import (
         BadPicture,
         BadValue,
@@ -49,6 +50,7 @@ __all__ = [
     "Stopped",
     "UnknownName",
     "compose",
+    "convert",
     "generate",
     "read_picture",
 ]
@@ -75,6 +77,7 @@ _PLACES = MappingProxyType(
         "Stopped": "values.errors:Stopped",
         "UnknownName": "values.errors:UnknownName",
         "compose": "engine.compose:compose",
+        "convert": "store.convert:convert",
         "generate": "engine.api:generate",
         "read_picture": "values.metadata:read",
     }

@@ -104,12 +104,14 @@ ROWS = [
     (["inspect", "../bad/pickle.ckpt"], "../bad/pickle.ckpt: is a pickle", "use the .safetensors"),
     (["inspect", "../bad/cut.safetensors"], "../bad/cut.safetensors: ", "download it again"),
     (["inspect", "../bad/folder"], "no model '../bad/folder'", "has no unet/"),
+    (["convert", "toy", "../bad"], "../bad: could not be written: it exists already", "another folder"),
     (
-        ["export", "../bad", "--model", "toy"],
-        "../bad: could not be written: it exists already",
-        "another folder",
+        ["convert", "toy", "new.safetensors"],
+        "new.safetensors: could not be written: a single file cannot",
+        "a folder",
     ),
-    (["export", "new", "--model", "toys"], "no model 'toys'", "did you mean toy?"),
+    (["convert", "toy", "new", "--averaged"], "toy: holds no second copy", "leave --averaged out"),
+    (["convert", "toys", "new"], "no model 'toys'", "did you mean toy?"),
     (["data"], "'data' needs a second word", "mezzotint data build"),
     (["train", "everything"], "'train' needs a second word", "mezzotint train denoiser"),
 ]

@@ -110,9 +110,9 @@ def test_inspect_shows_the_recipe(capsys):
     assert "torch version" in shown
 
 
-def test_an_exported_folder_draws_the_same_picture(capsys, place):
+def test_a_converted_folder_draws_the_same_picture(capsys, place):
     here(capsys, "a red apple", *TOY, "--seed", "5", "-o", "toy.png")
-    assert "toy-folder" in here(capsys, "export", "toy-folder", "--model", "toy").out
+    assert "toy-folder" in here(capsys, "convert", "toy", "toy-folder").out
     words = [
         "toy-folder",
         *TOY[2:],
@@ -131,7 +131,7 @@ def test_an_exported_folder_draws_the_same_picture(capsys, place):
     shown = here(capsys, "inspect", "toy-folder").out
     assert "diffusers folder" in shown
     assert "noise" in shown
-    assert error_of(here(capsys, "export", "toy-folder", "--model", "toy")).endswith("or remove this one")
+    assert error_of(here(capsys, "convert", "toy", "toy-folder")).endswith("or remove this one")
 
 
 def test_models_and_doctor_answer(capsys):

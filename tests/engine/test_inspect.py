@@ -9,10 +9,9 @@ from safetensors.torch import save_file
 from engine.recipes import Engine, draw, recipe
 from mezzotint.engine.catalogue import catalogue
 from mezzotint.engine.doctor import doctor
-from mezzotint.engine.export import export
 from mezzotint.engine.inspect import inspect
+from mezzotint.store.convert import convert
 from mezzotint.values.errors import BadModelFile, ModelNotFound
-from mezzotint.values.recipe import ModelUse
 
 
 def told(path):
@@ -46,7 +45,7 @@ def test_a_plain_picture_is_said_to_be_plain(tmp_path):
 
 
 def test_a_model_folder_shows_what_decided(tmp_path):
-    export(ModelUse(base="toy"), tmp_path / "m")
+    convert("toy", tmp_path / "m")
     shown = told(tmp_path / "m")
     about = shown[str(tmp_path / "m")]
     assert about["layout"] == "diffusers folder"

@@ -1,4 +1,4 @@
-"""End to end: a model exported to a diffusers folder and drawn by diffusers gives our picture."""
+"""End to end: a model written as a diffusers folder and drawn by diffusers gives our picture."""
 
 import warnings
 
@@ -9,8 +9,7 @@ import torch
 from mezzotint.engine.api import draw
 from mezzotint.engine.compose import compose
 from mezzotint.engine.engine import Engine
-from mezzotint.engine.export import export
-from mezzotint.values.recipe import ModelUse
+from mezzotint.store.convert import convert
 
 PROMPT, NEGATIVE, STEPS, SIDE, GUIDANCE, SEED = "a red apple, 3d render", "blue", 6, 64, 3.0, 7
 
@@ -18,7 +17,7 @@ PROMPT, NEGATIVE, STEPS, SIDE, GUIDANCE, SEED = "a red apple, 3d render", "blue"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("export") / "toy"
-    export(ModelUse(base="toy"), path)
+    convert("toy", path)
     return path
 
 
@@ -65,13 +64,13 @@ def ours(model, **changes):
 
 
 @pytest.mark.parametrize("spacing", ["leading", "trailing", "linspace"])
-def test_diffusers_draws_the_same_picture_from_the_exported_folder(folder, spacing):
+def test_diffusers_draws_the_same_picture_from_the_written_folder(folder, spacing):
     mine = ours("toy", spacing=spacing)
     assert mine.std() > 5
     assert np.abs(mine - theirs(folder, spacing=spacing)).max() <= 1
 
 
-def test_the_exported_folder_opened_again_draws_the_same_picture(folder):
+def test_the_written_folder_opened_again_draws_the_same_picture(folder):
     assert np.array_equal(ours("toy"), ours(folder))
 
 

@@ -12,7 +12,7 @@ def test_the_names_are_pinned() -> None:
     assert mezzotint.__all__ == [
         "BadPicture", "BadValue", "Cfg", "Drawn", "Engine", "Event", "MezzotintError", "ModelNotFound", "ModelUse",
         "Numerics", "OutputFailed", "Pass", "Picture", "Prepared", "Prompt", "Recipe", "Stepped", "Stopped",
-        "UnknownName", "compose", "generate", "read_picture",
+        "UnknownName", "compose", "convert", "generate", "read_picture",
     ]  # fmt: skip
     assert dir(mezzotint) == sorted([*mezzotint.__all__, "__version__"])
 

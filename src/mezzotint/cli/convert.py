@@ -3,13 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mezzotint.store.named import named, write
+from mezzotint.store.convert import convert
 
 
 def run(given: Mapping[str, Any]) -> int:
     """Converts, and says what it was and is. Raises MezzotintError."""
-    model = named(given["model"], given["prediction"], averaged=given["averaged"])
-    write(model, given["target"], given["storage"])
-    title, count = model.resolved.family.title, sum(t.numel() for t in model.tensors.values())
-    print(f"{given['target']}  {title}, {count:,} parameters, stored as {given['storage']}")
+    model = convert(
+        given["model"],
+        given["target"],
+        storage=given["storage"],
+        averaged=given["averaged"],
+        prediction=given["prediction"],
+    )
+    count = sum(tensor.numel() for tensor in model.tensors.values())
+    print(f"{given['target']}  {model.family.title}, {count:,} parameters, stored as {given['storage']}")
     return 0

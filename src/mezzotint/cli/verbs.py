@@ -89,9 +89,9 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "doctor": Verb("doctor", "show versions, devices and what would be used", ()),
         "convert": Verb(
             "convert",
-            "write a model in another layout or number format",
+            "write a model in another layout (as a diffusers folder) or number format",
             (
-                word("model", Path, "model file or folder"),
+                word("model", str, "built-in name, model file or folder"),
                 word("target", Path, "new .safetensors file, or new folder in the layout of diffusers"),
                 Flag("storage", str, "number format of the weights:", default="kept", choices=_STORAGES),
                 Flag("averaged", bool, "take the average over training, where the file has both"),
@@ -102,22 +102,13 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             "merge",
             "mix two models, or add to one what two others differ in",
             (
-                word("first", Path, "model file or folder"),
-                word("second", Path, "model of the same family"),
+                word("first", str, "built-in name, model file or folder"),
+                word("second", str, "model of the same family"),
                 Flag("output", Path, "new .safetensors file, or new folder", short="-o", required=True),
                 Flag("share", float, "of the second model, or of the difference", required=True),
-                Flag("minus", Path, "third model: second - third is added to the first"),
+                Flag("minus", str, "third model: second - third is added to the first"),
                 Flag("block", tuple[str, ...], "NAME=SHARE of blocks: IN04=0.2 M00=1 BASE=0 unet.down.1=0.3"),
                 Flag("storage", str, "number format of the weights:", default="kept", choices=_STORAGES),
-            ),
-        ),
-        "export": Verb(
-            "export",
-            "write a model as a diffusers folder",
-            (
-                word("folder", Path, "new folder to write"),
-                Flag("model", str, "built-in name, file or folder", default="mini", shown="NAME"),
-                _PREDICTION,
             ),
         ),
         "data build": Verb(

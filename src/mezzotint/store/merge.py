@@ -92,7 +92,7 @@ def _fits(a: Tensor, b: Tensor) -> bool:
 
 def shares_of(model: Named, mix: Mix) -> dict[str, float]:
     """The share for each weight of `model`, by our names. Raises UnknownName, BadValue."""
-    table = single_file_of(model.resolved.family)
+    table = single_file_of(model.family)
     signs = {name: sign_of(table.theirs(name)) for name in model.tensors}
     known = {*signs.values(), *(name[:end] for name in signs for end, c in enumerate(name) if c == ".")}
     for share in (mix.share, *mix.blocks.values()):

@@ -1,22 +1,24 @@
-"""Models on disk as tensors under our names, in their stored types; written back in either layout.
+"""Models as tensors under our names, in their stored types; written back in either layout.
 
-Takes paths of files and folders. Gives `Named`, whose tensors are views of the files; what is written is complete or
-not there. Knows no arithmetic.
+Takes built-in names and paths of files and folders. Gives `Named`, whose tensors are views of the files; what is
+written is complete or not there. Knows no arithmetic.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from mezzotint.diffusion.prediction import VELOCITY
-from mezzotint.families.checkpoint import SINGLE_FILE, Checkpoint, open_checkpoint
+from mezzotint.families.assemble import weights_of
+from mezzotint.families.checkpoint import SINGLE_FILE
 from mezzotint.families.export import export_diffusers
+from mezzotint.families.family import Family
 from mezzotint.families.layouts import single_file
-from mezzotint.families.registry import open_model
-from mezzotint.families.resolve import Resolved, resolve
+from mezzotint.families.registry import Located, find, open_model
+from mezzotint.families.resolve import resolve
 from mezzotint.families.tables import single_file_of
 from mezzotint.text.vocabulary import clip_vocabulary
 from mezzotint.values.errors import BadModelFile, OutputFailed
@@ -33,13 +35,24 @@ KEPT = "kept"
 class Named:
     """A model: what it is, and its `tensors` by our names."""
 
-    resolved: Resolved
+    located: Located
     tensors: Mapping[str, Tensor]
 
     @property
     def path(self) -> Path:
-        """Where it came from."""
-        return self.resolved.checkpoint.path
+        """Where it came from: a path, or the name of a built-in model."""
+        return self.located.path or Path(self.located.family.name)
+
+    @property
+    def family(self) -> Family:
+        """Its family, with this model's geometry."""
+        return self.located.family
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What its file says in words."""
+        resolved = self.located.resolved
+        return resolved.checkpoint.source.metadata if resolved else {}
 
 
 class _Averaged(TensorSource):
@@ -70,18 +83,28 @@ class _Averaged(TensorSource):
         return self._source.tensor(self._at(name))
 
 
-def named(path: Path, prediction: str | None = None, *, averaged: bool = False) -> Named:
-    """The model at `path`. `averaged` takes the average over training of the UNet where the file has both.
+def named(model: Path | str, prediction: str | None = None, *, averaged: bool = False) -> Named:
+    """The model of this built-in name or path. `averaged` takes the average over training of the UNet where the file
+    has both.
 
     Raises ModelNotFound, PickleRefused, BadModelFile, WeightsMismatch; UnknownName for the prediction.
     """
-    checkpoint = open_checkpoint(path)
+    located = find(ModelUse(base=str(model), prediction=prediction))
     if averaged:
-        if checkpoint.layout != SINGLE_FILE:
-            raise BadModelFile(path, "is a folder, which holds no second copy", hint="leave --averaged out")
-        checkpoint = Checkpoint(path, checkpoint.layout, _Averaged(checkpoint.source), checkpoint.configs)
-    resolved = resolve(checkpoint, prediction)
-    return Named(resolved, resolved.table.load(checkpoint.source))
+        located = _averaged(located, prediction)
+    resolved = located.resolved
+    if resolved is None:
+        return Named(located, weights_of(open_model(located).networks))
+    return Named(located, resolved.table.load(resolved.checkpoint.source))
+
+
+def _averaged(located: Located, prediction: str | None) -> Located:
+    resolved = located.resolved
+    if resolved is None or resolved.checkpoint.layout != SINGLE_FILE:
+        path = located.path or Path(located.family.name)
+        raise BadModelFile(path, "holds no second copy, as it is no single file", hint="leave --averaged out")
+    checkpoint = replace(resolved.checkpoint, source=_Averaged(resolved.checkpoint.source))
+    return replace(located, resolved=resolve(checkpoint, prediction))
 
 
 def write(model: Named, target: Path, storage: str = KEPT) -> None:
@@ -94,24 +117,21 @@ def write(model: Named, target: Path, storage: str = KEPT) -> None:
     if target.suffix == ".safetensors":
         if target.exists():
             raise OutputFailed(target, "it exists already", hint="choose another name, or remove this one")
-        if any(part.vocabulary() != clip_vocabulary() for part in model.resolved.family.clips):
+        if any(part.vocabulary() != clip_vocabulary() for part in model.family.clips):
             raise OutputFailed(
                 target, "a single file cannot hold this model's own vocabulary", hint="write a folder instead"
             )
-        table = single_file_of(model.resolved.family)
-        theirs = table.export(InMemory(target, stored | _unread_layers(model, stored)))
-        save_tensors(theirs | _marker(model), target, model.resolved.checkpoint.source.metadata)
+        theirs = single_file_of(model.family).export(InMemory(target, stored | _unread_layers(model, stored)))
+        save_tensors(theirs | _marker(model), target, model.metadata)
         return
-    decided = model.resolved.decided
-    use = ModelUse(base=str(model.path), prediction=decided.prediction.name if decided else None)
-    export_diffusers(open_model(use), target, stored)
+    export_diffusers(open_model(model.located), target, stored)
 
 
 def _unread_layers(model: Named, stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The last layers of text encoders, which folders leave out because nothing reads them: in a single file layers are
     counted from the end, so they are there. Zeros add nothing to what goes through them."""
     zeros: dict[str, Tensor] = {}
-    for part in model.resolved.family.clips:
+    for part in model.family.clips:
         last = part.geometry.layers - 1
         old = f"{part.name}.blocks.{last}."
         for layer in range(last + 1, last + 1 + part.absent):
@@ -126,8 +146,7 @@ def _unread_layers(model: Named, stored: Mapping[str, Tensor]) -> dict[str, Tens
 
 def _marker(model: Named) -> dict[str, Tensor]:
     """What says in a single file that the velocity is predicted, where nothing else in it does."""
-    decided, known = model.resolved.decided, model.resolved.family.prediction
-    silent = known is None and decided is not None and decided.prediction is VELOCITY
+    silent = model.family.prediction is None and model.located.prediction is VELOCITY
     return {single_file.V_PREDICTION: torch.empty(0)} if silent else {}
 
 
