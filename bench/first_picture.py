@@ -67,9 +67,8 @@ def starts(rounds: int, environment: Mapping[str, str]) -> list[str]:
 def export(model: str, folder: Path, environment: Mapping[str, str]) -> dict[str, object]:
     """Writes `model` as a diffusers folder; gives the settings both sides draw with."""
     code = (
-        "import json, sys; from mezzotint.engine.export import export; "
-        "from mezzotint.engine.compose import compose; from mezzotint.values.recipe import ModelUse; "
-        "from pathlib import Path; export(ModelUse(base=sys.argv[1]), Path(sys.argv[2])); "
+        "import json, sys; from mezzotint import compose, convert; "
+        "convert(sys.argv[1], sys.argv[2]); "
         "r = compose('x', model=sys.argv[1]); print(json.dumps({'width': r.width, 'height': r.height, "
         "'guidance': r.passes[0].guides[0].scale if r.passes[0].guides else 1.0}))"
     )
