@@ -46,8 +46,8 @@ def test_what_is_given_is_kept():
 
 def test_every_option_is_a_parameter_of_both():
     names = [option.name for option in OPTIONS]
-    assert set(inspect.signature(compose).parameters) == {*names, "lora"}
-    assert set(inspect.signature(generate).parameters) == {*names, "lora", "device", "threads"}
+    assert set(inspect.signature(compose).parameters) == {*names, "lora", "embedding"}
+    assert set(inspect.signature(generate).parameters) == {*names, "lora", "embedding", "device", "threads"}
 
 
 def test_seeds_are_chosen_at_random_and_short(monkeypatch):

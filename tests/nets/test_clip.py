@@ -94,6 +94,30 @@ def test_exports_without_data_dependence() -> None:
     assert error(program(moved)[1], expected.pooled) <= 1e-5
 
 
+@torch.no_grad()
+def test_taught_rows_stand_where_their_ids_stand() -> None:
+    """Rows that copy the table give the states of the ids that were copied; others differ from there on."""
+    net = clip()
+    table = net.token.weight.clone()
+    taught = torch.stack([table[9], -table[7]])
+    copied, other = ids(), ids()
+    copied[1, 1], other[0, 2] = CLIP.vocab, CLIP.vocab + 1
+    plain = net(ids(), EOS)
+    assert torch.equal(net(ids(), EOS, taught=taught).tokens, plain.tokens)
+    assert torch.equal(net(copied, EOS, taught=taught).tokens, plain.tokens)
+    moved = net(other, EOS, taught=taught).tokens
+    assert torch.equal(moved[0, :2], plain.tokens[0, :2]) and torch.equal(moved[1], plain.tokens[1])
+    assert (moved[0, 2:] - plain.tokens[0, 2:]).abs().amax(-1).min() > 1e-4
+    assert torch.equal(net.token.weight, table)
+
+
+def test_taught_rows_can_be_learned_alone() -> None:
+    net = clip().requires_grad_(False)
+    taught = torch.zeros(1, CLIP.width, requires_grad=True)
+    net(torch.tensor([[48, CLIP.vocab, EOS]]), EOS, taught=taught).pooled.square().sum().backward()
+    assert taught.grad is not None and taught.grad.abs().max() > 0
+
+
 @pytest.mark.parametrize("change", [{"heads": 3}, {"layers": 0}, {"projection": 0}, {"vocab": -5}])
 def test_bad_geometry(change: dict[str, object]) -> None:
     with pytest.raises(BadValue):

@@ -98,7 +98,8 @@ def test_a_folder_without_the_unread_layer_computes_the_same_as_a_file(tmp_path:
     places = ("sd2.safetensors", "folder", "file.safetensors")
     models = [open_model(ModelUse(base=str(tmp_path / place), prediction="velocity")) for place in places]
     assert [(m.text.part.geometry.layers, m.text.part.skip) for m in models] == [(3, 1), (2, 0), (3, 1)]
-    states = [m.text.states("a red apple", None, torch.device("cpu")).tokens for m in models]
+    read = [m.text.read("a red apple")[0] for m in models]
+    states = [m.text.states(r, None, torch.device("cpu")).tokens for m, r in zip(models, read, strict=True)]
     assert all(torch.equal(states[0], other) for other in states)
     assert any(
         name.startswith("cond_stage_model.model.") for name in open_tensors(tmp_path / "file.safetensors")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from mezzotint.values.adapters import Named, from_flag, in_prompt, tag
+from mezzotint.values.adapters import Named, from_flag, in_prompt, inversion_from_flag, tag
 from mezzotint.values.errors import BadValue
 from mezzotint.values.infotext import parse, render
-from mezzotint.values.recipe import MAX_ADAPTERS, AdapterUse, Recipe
+from mezzotint.values.recipe import MAX_ADAPTERS, AdapterUse, InversionUse, Recipe
 from values.samples import PLAIN
 
 
@@ -56,3 +56,33 @@ def test_a_recipe_holds_them_and_other_programs_read_them_in_the_prompt() -> Non
     )
     with pytest.raises(BadValue, match=f"at most {MAX_ADAPTERS}"):
         PLAIN.model_copy(update={"adapters": uses * 20})
+
+
+@pytest.mark.parametrize(
+    ("text", "file", "name"),
+    [
+        ("x/Easy Negative.pt", "x/Easy Negative.pt", "Easy Negative"),
+        ("<cat-toy>=x/learned_embeds.bin", "x/learned_embeds.bin", "<cat-toy>"),
+        ("x/a=b.pt", "x/a=b.pt", "a=b"),
+        ("a=b=c.pt", "b=c.pt", "a"),
+    ],
+)
+def test_a_flag_is_a_file_and_perhaps_a_name(text: str, file: str, name: str) -> None:
+    assert inversion_from_flag(text) == InversionUse(file=file, name=name)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "=", "a=", "=a.pt", " a=b.pt", "a\nb=c.pt", "a\0.pt", "a" * 201 + "=b.pt"]
+)
+def test_names_that_no_prompt_could_hold(text: str) -> None:
+    with pytest.raises(BadValue):
+        inversion_from_flag(text)
+
+
+def test_a_recipe_holds_inversions_by_name() -> None:
+    uses = (InversionUse(file="/x/cat.pt", name="cat"), InversionUse(file="b.pt", name="b", sha256="ab" * 32))
+    recipe = PLAIN.model_copy(update={"inversions": uses})
+    assert Recipe.from_json(recipe.to_json()) == recipe and recipe.digest() != PLAIN.digest()
+    assert Recipe.from_json(PLAIN.to_json().replace('"inversions":[],', "")) == PLAIN
+    with pytest.raises(BadValue, match="two files answer to CAT"):
+        PLAIN.model_copy(update={"inversions": (InversionUse(file="a", name="CAT"), *uses)})

@@ -27,7 +27,8 @@ def test_json_round_trip(recipe: Recipe) -> None:
 
 def test_canonical_json_is_pinned() -> None:
     assert JSON == (
-        '{"adapters":[],"height":96,"noise":"cpu","numerics":{"mode":"exact","precision":"float32"},"passes":[{"eta":null,'
+        '{"adapters":[],"height":96,"inversions":[],"noise":"cpu","numerics":{"mode":"exact","precision":"float32"},'
+        '"passes":[{"eta":null,'
         '"guides":[{"kind":"cfg","scale":7.5}],"model":{"base":"mini","prediction":null,"sha256":null},'
         '"sampler":"euler_a","spacing":"karras","steps":20}],"prompt":{"clip_skip":null,"negative":"dog",'
         '"text":"a cat, sitting"},"seed":42,"version":1,"width":64}'

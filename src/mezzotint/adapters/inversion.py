@@ -35,15 +35,15 @@ class Inversion:
     vectors: Mapping[str, Tensor]
 
     def rows(self, encoder: str, width: int) -> Tensor:
-        """The vectors N D for a text encoder, named as in ENCODERS, of this width.
+        """The vectors N D for a text encoder, named as in ENCODERS ("": the only one of its model), of this width.
 
         Raises BadModelFile: taught to another text encoder.
         """
         rows = self.vectors.get("", self.vectors.get(encoder))
         if rows is None:
-            raise BadModelFile(
-                self.path, f"has no vectors for {encoder}", "use one made for this model family"
-            )
+            known = " and ".join(name for name in ENCODERS if name in self.vectors)
+            which = f"has no vectors for {encoder}, only for {known}" if encoder else f"was taught to {known}"
+            raise BadModelFile(self.path, which, "use one made for this model family")
         if rows.shape[1] != width:
             raise BadModelFile(
                 self.path,

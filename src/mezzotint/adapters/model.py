@@ -41,7 +41,7 @@ class ModelAdapters:
 
     def opened(self, wanted: Sequence[tuple[Path, float]]) -> tuple[Use, ...]:
         """These files opened for this model; those of the call before are kept open. Raises as `use` does."""
-        keys = [(path, _stamp(path)) for path, _ in wanted]
+        keys = [(path, stamp(path)) for path, _ in wanted]
         opened = {key: self._opened.get(key) or self._open(key[0]) for key in keys}
         self._opened = opened
         return tuple((opened[key], weight) for key, (_, weight) in zip(keys, wanted, strict=True))
@@ -74,7 +74,8 @@ def original_of(located: Located) -> Callable[[str], Tensor]:
     return lambda name: stored()[name]
 
 
-def _stamp(path: Path) -> Stamp:
+def stamp(path: Path) -> Stamp:
+    """What changes when the file is exchanged. Raises ModelNotFound."""
     try:
         seen = path.stat()
     except (OSError, ValueError):

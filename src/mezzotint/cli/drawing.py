@@ -11,7 +11,7 @@ from typing import Any
 
 from mezzotint.cli.flags import Flag, from_option, word
 from mezzotint.cli.output import output
-from mezzotint.values.adapters import from_flag, in_prompt
+from mezzotint.values.adapters import from_flag, in_prompt, inversion_from_flag
 from mezzotint.values.errors import BadValue
 from mezzotint.values.options import OPTIONS, assemble
 
@@ -52,6 +52,14 @@ FLAGS: tuple[Flag, ...] = (
         group="picture",
         repeated=True,
     ),
+    Flag(
+        "embedding",
+        str,
+        "file of a textual inversion; its name, or NAME, stands for it in the prompt; may be repeated",
+        shown="[NAME=]FILE",
+        group="picture",
+        repeated=True,
+    ),
     Flag("device", str, "cpu or cuda (the fastest there is)", shown="NAME", group="machine"),
     Flag("threads", int, "processor threads (as many as there are cores)", group="machine"),
 )
@@ -70,6 +78,8 @@ def checked(given: Mapping[str, Any]) -> Mapping[str, Any]:
     if not 1 <= count <= MOST:
         raise BadValue("count", f"{count} is out of range", f"use 1 to {MOST}")
     adapters = tuple(map(from_flag, given["lora"] or ()))
+    for text in given["embedding"] or ():
+        inversion_from_flag(text)
     prompt, _ = in_prompt(options["prompt"])
     recipe = assemble({**options, "prompt": prompt}, _ASSUMED).model_copy(update={"adapters": adapters})
     assemble({**options, "seed": recipe.seed + count - 1}, _ASSUMED)

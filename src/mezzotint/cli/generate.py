@@ -23,7 +23,7 @@ def run(given: Mapping[str, Any]) -> int:
     count: int = given["count"]
     quiet: bool = given["quiet"]
     output: Output = given["output"]
-    first = compose_flat(given["options"], given["lora"] or ())
+    first = compose_flat(given["options"], given["lora"] or (), given["embedding"] or ())
     recipes = [first.model_copy(update={"seed": first.seed + i}) for i in range(count)]
     engine = Engine(given["device"], given["threads"])
     say = _silent if quiet else print

@@ -32,12 +32,14 @@ def generate(
     numerics: str | None = None,
     precision: str | None = None,
     lora: Sequence[str] | None = None,
+    embedding: Sequence[str] | None = None,
     device: str | None = None,
     threads: int | None = None,
 ) -> Picture:
     """The picture of `prompt`; None takes the default of the model's family, and a random seed for `seed`.
 
     `lora` are files of LoRA and its kin, each with its strength after a colon: `("pixel.safetensors:0.8",)`.
+    `embedding` are files of textual inversions, `FILE` or `NAME=FILE`, whose names stand for them in the prompts.
     `picture.recipe.seed` is the seed that was used and `picture.save("apple.png")` keeps the recipe in the file.
     Raises MezzotintError subclasses, each of which says what to do.
     """
@@ -58,6 +60,7 @@ def generate(
         numerics=numerics,
         precision=precision,
         lora=lora,
+        embedding=embedding,
     )
     return draw(_engine(device, threads), recipe)
 

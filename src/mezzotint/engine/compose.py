@@ -7,9 +7,10 @@ gigabytes is made in a moment. Knows no device and draws nothing.
 import secrets
 from collections.abc import Mapping, Sequence
 
+from mezzotint.engine.spoken import inversions_of
 from mezzotint.families.registry import find
 from mezzotint.families.shelf import VARIABLE, folders, on_shelf
-from mezzotint.values.adapters import Named, from_flag, in_prompt
+from mezzotint.values.adapters import Named, from_flag, in_prompt, inversion_from_flag
 from mezzotint.values.errors import ModelNotFound
 from mezzotint.values.options import assemble
 from mezzotint.values.recipe import AdapterUse, ModelUse, Recipe
@@ -36,10 +37,12 @@ def compose(
     numerics: str | None = None,
     precision: str | None = None,
     lora: Sequence[str] | None = None,
+    embedding: Sequence[str] | None = None,
 ) -> Recipe:
     """The recipe of one picture; None takes the family's default, and a random seed for `seed`.
 
     `lora` are adapters as `FILE` or `FILE:0.8`; `<lora:NAME:0.8>` in the prompt names one in the model folders.
+    `embedding` are textual inversions as `FILE` or `NAME=FILE`; those of the model folders answer to their names.
     Raises BadValue and UnknownName for values no recipe may have, and what finding the model raises.
     """
     flat: dict[str, object] = {
@@ -59,10 +62,12 @@ def compose(
         "numerics": numerics,
         "precision": precision,
     }
-    return compose_flat(flat, lora or ())
+    return compose_flat(flat, lora or (), embedding or ())
 
 
-def compose_flat(flat: Mapping[str, object], lora: Sequence[str] = ()) -> Recipe:
+def compose_flat(
+    flat: Mapping[str, object], lora: Sequence[str] = (), embedding: Sequence[str] = ()
+) -> Recipe:
     """`compose` for surfaces that hold the options of `values.options` as a mapping by name; None is absent."""
     text, named = in_prompt(str(flat.get("prompt") or ""))
     adapters = (*map(from_flag, lora), *(_found(name) for name in named))
@@ -80,7 +85,10 @@ def compose_flat(flat: Mapping[str, object], lora: Sequence[str] = ()) -> Recipe
         "seed": secrets.randbelow(SEEDS) if flat.get("seed") is None else None,
     }
     recipe = assemble({**flat, "prompt": text} if named else flat, defaults)
-    return recipe.model_copy(update={"adapters": adapters}) if adapters else recipe
+    inversions = inversions_of(recipe.prompt, tuple(map(inversion_from_flag, embedding)), located.family)
+    if not adapters and not inversions:
+        return recipe
+    return recipe.model_copy(update={"adapters": adapters, "inversions": inversions})
 
 
 def _found(named: Named) -> AdapterUse:

@@ -49,7 +49,8 @@ class Engine:
         """How many tokens at the end of the prompt the model does not read, because its longest text encoder is too
         short."""
         opened = self._models.get(recipe.passes[0].model, recipe.numerics.precision)
-        return min(encoder.tokenizer.padded(recipe.prompt.text)[1] for encoder in opened.model.texts)
+        taught = opened.taught(recipe.inversions)
+        return min(e.read(recipe.prompt.text, taught.get(e.part.name))[1] for e in opened.model.texts)
 
     def _group(self, places: Sequence[int], recipes: Sequence[Recipe]) -> Iterator[Event]:
         use, numerics = recipes[0].passes[0], recipes[0].numerics
@@ -79,11 +80,12 @@ class Engine:
         use, device = recipes[0].passes[0], placement.device
         exact = recipes[0].numerics.mode == "exact"
         adapters = opened.adapted(recipes[0].adapters)
+        taught = opened.taught(recipes[0].inversions)
         with placement.pinned(exact):
             opened.merge(adapters)
             guided = stages.guidance_scale(use) != 1
             begun = stages.begin(opened.model, recipes, device)
-            conditioning = stages.encode(opened.model, recipes, guided, device)
+            conditioning = stages.encode(opened.model, recipes, guided, device, taught)
             steps = stages.sample(stages.denoiser(opened, conditioning, use, len(recipes)), begun, use)
         while True:
             before = perf_counter()

@@ -88,4 +88,7 @@ def _model(found: Recognised) -> Report:
 
 
 def _adapters(recipe: Recipe) -> list[tuple[str, object]]:
-    return [("lora", f"{use.file}:{use.weight:g}") for use in recipe.adapters]
+    return [
+        *(("lora", f"{use.file}:{use.weight:g}") for use in recipe.adapters),
+        *(("embedding", f"{use.name}={use.file}") for use in recipe.inversions),
+    ]

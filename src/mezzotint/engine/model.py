@@ -15,11 +15,13 @@ import torch
 
 from mezzotint.adapters.merged import Use
 from mezzotint.adapters.model import ModelAdapters, original_of
+from mezzotint.adapters.words import ModelWords
 from mezzotint.engine.placement import DTYPES, Placement
 from mezzotint.families.family import Model
 from mezzotint.families.registry import Located, find, open_model
+from mezzotint.families.taught import TaughtWords
 from mezzotint.values.errors import BadModelFile, ModelNotFound
-from mezzotint.values.recipe import AdapterUse, ModelUse
+from mezzotint.values.recipe import AdapterUse, InversionUse, ModelUse
 
 Identity = tuple[tuple[str, int, int, int], ...]
 """Name, inode, size and time of change of every file of a model."""
@@ -43,13 +45,20 @@ class Opened:
 
         Raises what opening a file raises, and BadModelFile when the hash of one is not the one asked for.
         """
-        for use in uses:
-            if use.sha256 is not None and use.sha256 != sha256_of(path_of(use)):
-                hint = "use the file that the recipe names, or leave sha256 out"
-                raise BadModelFile(use.file, "its hash is not the one asked for", hint)
+        _verify(uses)
         if not uses and "adapters" not in self.__dict__:
             return ()
         return self.adapters.opened([(path_of(use), use.weight) for use in uses])
+
+    @cached_property
+    def words(self) -> ModelWords:
+        """The textual inversions that are open for this model."""
+        return ModelWords(self.model.family)
+
+    def taught(self, uses: Sequence[InversionUse]) -> TaughtWords:
+        """What a recipe's inversions teach the text encoders of this model. Raises as `adapted` does."""
+        _verify(uses)
+        return self.words.taught([(use.name, path_of(use)) for use in uses])
 
     def merge(self, uses: Sequence[Use]) -> None:
         """Make these the adapters of the model; one that never had any stays untouched."""
@@ -124,7 +133,14 @@ def sha256_of(path: Path) -> str:
         raise ModelNotFound(str(path), "check the path of the adapter: there is no such file") from None
 
 
-def path_of(use: AdapterUse) -> Path:
+def _verify(uses: Sequence[AdapterUse | InversionUse]) -> None:
+    for use in uses:
+        if use.sha256 is not None and use.sha256 != sha256_of(path_of(use)):
+            hint = "use the file that the recipe names, or leave sha256 out"
+            raise BadModelFile(use.file, "its hash is not the one asked for", hint)
+
+
+def path_of(use: AdapterUse | InversionUse) -> Path:
     """Where the file of an adapter lies. Raises ModelNotFound for the home folder of nobody."""
     try:
         return Path(use.file).expanduser()

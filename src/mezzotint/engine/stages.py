@@ -23,6 +23,7 @@ from mezzotint.diffusion.samplers.step import Step
 from mezzotint.engine.model import Opened
 from mezzotint.families.conditions import Asked
 from mezzotint.families.family import Model
+from mezzotint.families.taught import NO_WORDS, TaughtWords
 from mezzotint.nets.conditioning import Conditioning
 from mezzotint.values.errors import BadValue
 from mezzotint.values.recipe import Pass, Recipe
@@ -37,10 +38,17 @@ class Begun:
     noise: Noise
 
 
-def encode(model: Model, recipes: Sequence[Recipe], guided: bool, device: torch.device) -> Conditioning:
+def encode(
+    model: Model,
+    recipes: Sequence[Recipe],
+    guided: bool,
+    device: torch.device,
+    taught: TaughtWords = NO_WORDS,
+) -> Conditioning:
     """Prompts -> the conditioning of K N pictures: first of every prompt, then, when `guided`, of every negative.
 
     Equal texts are encoded once, one text a network call, so a prompt's states never depend on its neighbours.
+    `taught` are the words of the recipes' inversions.
     Raises BadValue for a model that does not draw from text alone.
     """
     if model.family.needs:
@@ -53,7 +61,7 @@ def encode(model: Model, recipes: Sequence[Recipe], guided: bool, device: torch.
     wanted = [(_asked(recipe, negative=False), recipe.prompt.clip_skip) for recipe in recipes]
     if guided:
         wanted += [(_asked(recipe, negative=True), recipe.prompt.clip_skip) for recipe in recipes]
-    made = {key: model.conditioning(*key, device) for key in dict.fromkeys(wanted)}
+    made = {key: model.conditioning(*key, device, taught) for key in dict.fromkeys(wanted)}
     return stacked([made[key] for key in wanted])
 
 

@@ -4,7 +4,7 @@ Takes nothing; gives frozen data (`Family`) and the opened parts (`Model`). The 
 diffusion and weights. Knows no file and no device.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from mezzotint.diffusion.path import Diffused, Path, Rectified, scaled_linear
 from mezzotint.diffusion.prediction import Prediction
 from mezzotint.families.conditions import Asked, Condition, plain
 from mezzotint.families.t5_part import T5Encoder, T5Part
+from mezzotint.families.taught import NO_WORDS, TaughtWords, Words
 from mezzotint.nets.autoencoder import Autoencoder, AutoencoderGeometry
 from mezzotint.nets.clip import ClipGeometry, ClipText, TextStates
 from mezzotint.nets.conditioning import Conditioning
@@ -24,6 +25,7 @@ from mezzotint.nets.mmdit import MMDiT, MMDiTGeometry
 from mezzotint.nets.unet import UNet, UNetGeometry
 from mezzotint.nets.vision import VisionGeometry
 from mezzotint.text.clip import ClipTokenizer
+from mezzotint.text.taught import NOTHING, Ids
 from mezzotint.text.vocabulary import Vocabulary
 from mezzotint.values.errors import BadValue
 
@@ -226,11 +228,28 @@ class TextEncoder:
         """The tokenizer of this encoder."""
         return self.part.tokenizer()
 
-    def states(self, text: str, clip_skip: int | None, device: torch.device) -> TextStates:
-        """The states of one text, `tokens` 1 T D and `pooled` 1 P, on `device`, where the network must be."""
-        ids = torch.tensor([self.tokenizer.padded(text)[0]], device=device)
-        skip = self.part.skipped(clip_skip)
-        return self.network(ids, eos=self.tokenizer.eos, skip=skip, normed=self.part.normed)
+    def read(self, text: str, words: Words | None = None) -> tuple[tuple[Ids, ...], int]:
+        """`text` as chunks of ids, each as long as the encoder reads, and how many ids at its end did not fit.
+
+        `words` are taught ones; ids from the size of the table on are theirs.
+        """
+        row, unread = self.tokenizer.padded(text, words.ids if words else NOTHING)
+        return (row,), unread
+
+    def states(
+        self, chunks: Sequence[Ids], clip_skip: int | None, device: torch.device, words: Words | None = None
+    ) -> TextStates:
+        """The states of one text in C chunks of T ids: `tokens` 1 (C T) D, one chunk after the other, and `pooled`
+        1 P, that of the first; on `device`, where the network must be. `words` are those that it was read with."""
+        taught = None if words is None else words.vectors.to(device)
+        states = self.network(
+            torch.tensor(chunks, device=device),
+            eos=self.tokenizer.eos,
+            skip=self.part.skipped(clip_skip),
+            normed=self.part.normed,
+            taught=taught,
+        )
+        return TextStates(states.tokens.flatten(0, 1).unsqueeze(0), states.pooled[:1])
 
 
 AnyEncoder = TextEncoder | T5Encoder
@@ -271,8 +290,16 @@ class Model:
         texts = {encoder.part.name: encoder.network for encoder in self.texts}
         return {self.family.part: self.denoiser, "autoencoder": self.autoencoder, **texts, **self.pictures}
 
-    def conditioning(self, asked: Asked, clip_skip: int | None, device: torch.device) -> Conditioning:
-        """What one text steers this model with, B = 1, on `device`, where the text encoders must be."""
+    def conditioning(
+        self, asked: Asked, clip_skip: int | None, device: torch.device, taught: TaughtWords = NO_WORDS
+    ) -> Conditioning:
+        """What one text steers this model with, B = 1, on `device`, where the text encoders must be.
+
+        `taught` are words that the text may hold beside those of the vocabularies.
+        """
         states = {part.name: part.nothing(device) for part in self.family.texts}
-        states |= {t.part.name: t.states(asked.text, clip_skip, device) for t in self.texts}
+        for encoder in self.texts:
+            words = taught.get(encoder.part.name)
+            chunks, _ = encoder.read(asked.text, words)
+            states[encoder.part.name] = encoder.states(chunks, clip_skip, device, words)
         return self.family.condition(states, asked)

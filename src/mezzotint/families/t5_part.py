@@ -4,16 +4,18 @@ Takes a geometry, a length and a vocabulary. Gives `TextStates` as CLIP encoders
 file and no other encoder.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 
+from mezzotint.families.taught import Words
 from mezzotint.nets.clip import TextStates
 from mezzotint.nets.t5 import T5Geometry, T5Text
 from mezzotint.text.pieces import Pieces
 from mezzotint.text.t5 import T5Tokenizer
+from mezzotint.text.taught import NOTHING, Ids
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,19 @@ class T5Encoder:
         """The tokenizer of this encoder."""
         return self.part.tokenizer()
 
-    def states(self, text: str, clip_skip: int | None, device: torch.device) -> TextStates:
-        """The states of one text, `tokens` 1 T D on `device`, where the network must be; `pooled` is empty, and
-        layers are left out of CLIP encoders only."""
-        ids = torch.tensor([self.tokenizer.padded(text)[0]], device=device)
-        tokens = self.network(ids)
+    def read(self, text: str, words: Words | None = None) -> tuple[tuple[Ids, ...], int]:
+        """`text` as the one chunk of ids that the encoder reads, and how many ids at its end did not fit.
+
+        `words` are taught ones; ids from the size of the table on are theirs.
+        """
+        row, unread = self.tokenizer.padded(text, words.ids if words else NOTHING)
+        return (row,), unread
+
+    def states(
+        self, chunks: Sequence[Ids], clip_skip: int | None, device: torch.device, words: Words | None = None
+    ) -> TextStates:
+        """The states of one text in C chunks of T ids, `tokens` 1 (C T) D on `device`, where the network must be;
+        `pooled` is empty, and layers are left out of CLIP encoders only. `words` are those that it was read with."""
+        taught = None if words is None else words.vectors.to(device)
+        tokens = self.network(torch.tensor(chunks, device=device), taught).flatten(0, 1).unsqueeze(0)
         return TextStates(tokens, tokens.new_zeros(1, 0))

@@ -4,7 +4,7 @@ Takes an explicit geometry (OpenAI ViT-L, OpenCLIP ViT-H, or smaller) and padded
 of all tokens and one pooled vector. Knows no tokenizer, no prompt syntax and no files. The network is the
 text half of Radford et al. 2021 (openai/CLIP clip/model.py): causal, pre-norm.
 
-Shapes: B batch, T tokens, D width, P projected width (D without a projection).
+Shapes: B batch, T tokens, D width, P projected width (D without a projection), R rows of taught words.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mezzotint.nets.attention import attend, join_heads, split_heads
+from mezzotint.nets.tokens import embedded
 from mezzotint.values.errors import BadValue, UnknownName
 
 
@@ -138,8 +139,12 @@ class ClipText(nn.Module):
         self.projection = None if g.projection is None else nn.Linear(g.width, g.projection, bias=False)
         self._start()
 
-    def forward(self, ids: Tensor, eos: int, skip: int = 0, normed: bool = True) -> TextStates:
+    def forward(
+        self, ids: Tensor, eos: int, skip: int = 0, normed: bool = True, taught: Tensor | None = None
+    ) -> TextStates:
         """`ids` int64 B T, T at most `geometry.length`; `eos` the id of the end-of-text token.
+
+        Ids from `geometry.vocab` upwards are rows of `taught` R D instead of the table's, which stays as it is.
 
         `tokens` leaves out the last `skip` layers (clip skip n is skip n - 1) and, unless `normed` is False,
         goes through the final norm. `pooled` always comes from all layers, the final norm and the projection,
@@ -152,7 +157,7 @@ class ClipText(nn.Module):
         if length > self.geometry.length:
             raise BadValue("ids", f"{length} tokens", f"cut the text to {self.geometry.length} tokens")
         mask = torch.ones(length, length, dtype=torch.bool, device=ids.device).tril()
-        x = self.token(ids) + self.position[:length]
+        x = embedded(self.token, ids, taught) + self.position[:length]
         tokens = x
         for i, block in enumerate(self.blocks):
             x = block(x, mask)

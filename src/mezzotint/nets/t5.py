@@ -4,7 +4,7 @@ Takes an explicit geometry (XXL, or smaller) and padded token ids; gives the sta
 tokenizer and no files. The network is the encoder of Raffel et al. 2020 as of google-research/text-to-text-transfer-
 transformer v1.1 (transformers, T5EncoderModel). In float16 the states of XXL overflow: run it in bfloat16 or float32.
 
-Shapes: B batch, T tokens, D width, H heads, K width of a head.
+Shapes: B batch, T tokens, D width, H heads, K width of a head, R rows of taught words.
 """
 
 import math
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mezzotint.nets.attention import attend, join_heads, split_heads
+from mezzotint.nets.tokens import embedded
 from mezzotint.values.errors import BadValue
 
 EPS = 1e-6
@@ -101,16 +102,17 @@ class T5Text(nn.Module):
         self.blocks = nn.ModuleList(T5Block(g, f"blocks.{i}") for i in range(g.layers))
         self.norm = nn.RMSNorm(g.width, eps=EPS)
 
-    def forward(self, ids: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, taught: Tensor | None = None) -> Tensor:
         """`ids` int64 B T, any T -> states B T D after the final norm.
 
+        Ids from `geometry.vocab` upwards are rows of `taught` R D instead of the table's, which stays as it is.
         Every token looks at every other, the padding as well: SD 3 masks none.
         """
         places = torch.arange(ids.shape[1], device=ids.device)
         offset = places[None, :] - places[:, None]
         buckets = bucket(offset, self.geometry.buckets, self.geometry.distance)
         bias = self.position(buckets).permute(2, 0, 1)[None]
-        x = self.token(ids)
+        x = embedded(self.token, ids, taught)
         for block in self.blocks:
             x = block(x, bias.to(x))
         return self.norm(x)

@@ -1,8 +1,8 @@
 """The CLIP tokenizer: a prompt becomes the ids that a text encoder reads.
 
 Takes a vocabulary, the pad id and the length of a family, gives ids equal to those of transformers' `CLIPTokenizer`,
-cut and padded to the length. A `<|endoftext|>` written in a prompt is that token, as in the reference. Knows no
-network.
+cut and padded to the length. A `<|endoftext|>` written in a prompt is that token, as in the reference. Names of taught
+words become the ids that are given for them. Knows no network.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,7 @@ from typing import Self
 from tokenizers import AddedToken, Tokenizer, models
 
 from mezzotint.text.splitting import normaliser, splitter
+from mezzotint.text.taught import NOTHING, Taught, cut, units
 from mezzotint.text.vocabulary import END, START, WORD_END
 from mezzotint.values.errors import BadValue, shorten
 
@@ -59,9 +60,11 @@ class ClipTokenizer:
         except (TypeError, UnicodeError):
             raise BadValue("prompt", "holds half a surrogate pair", "remove the broken character") from None
 
-    def padded(self, text: str) -> tuple[tuple[int, ...], int]:
-        """`length` ids (start, text, end, pads), and how many ids of the text did not fit."""
-        ids = self.ids(text)
-        room = self.length - 2
-        row = (self.bos, *ids[:room], self.eos)
-        return row + (self.pad,) * (self.length - len(row)), max(0, len(ids) - room)
+    def padded(self, text: str, taught: Taught = NOTHING) -> tuple[tuple[int, ...], int]:
+        """`length` ids (start, text, end, pads), and how many ids at the end of the text did not fit.
+
+        A taught word that does not fit whole is left out with all that follows it.
+        """
+        kept, lost = cut(units(text, taught, self.ids), self.length - 2)
+        row = (self.bos, *kept, self.eos)
+        return row + (self.pad,) * (self.length - len(row)), lost

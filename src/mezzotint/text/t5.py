@@ -10,6 +10,7 @@ from typing import Self
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
 from mezzotint.text.pieces import Pieces
+from mezzotint.text.taught import NOTHING, Taught, cut, units
 from mezzotint.values.errors import BadValue, shorten
 
 PAD, END, UNKNOWN = "<pad>", "</s>", "<unk>"
@@ -64,12 +65,14 @@ class T5Tokenizer:
         except (TypeError, UnicodeError):
             raise BadValue("prompt", "holds half a surrogate pair", "remove the broken character") from None
 
-    def padded(self, text: str) -> tuple[tuple[int, ...], int]:
-        """`length` ids (text, end, pads), and how many ids of the text did not fit."""
-        ids = self.ids(text)
-        room = self.length - 1
-        row = (*ids[:room], self.eos)
-        return row + (self.pad,) * (self.length - len(row)), max(0, len(ids) - room)
+    def padded(self, text: str, taught: Taught = NOTHING) -> tuple[tuple[int, ...], int]:
+        """`length` ids (text, end, pads), and how many ids at the end of the text did not fit.
+
+        A taught word that does not fit whole is left out with all that follows it.
+        """
+        kept, lost = cut(units(text, taught, self.ids), self.length - 1)
+        row = (*kept, self.eos)
+        return row + (self.pad,) * (self.length - len(row)), lost
 
 
 def _replacing(table: bytes) -> normalizers.Normalizer:

@@ -1,6 +1,6 @@
-"""How people write adapters of weights: `FILE:0.8` as a flag, `<lora:NAME:0.8>` in a prompt.
+"""How people write adapters: `FILE:0.8` and `NAME=FILE` as flags, `<lora:NAME:0.8>` in a prompt.
 
-Takes text. Gives names and strengths, and the prompt without them. Opens no file and looks none up.
+Takes text. Gives files, names and strengths, and the prompt without its tags. Opens no file and looks none up.
 """
 
 import re
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from mezzotint.values.errors import BadValue, shorten
-from mezzotint.values.recipe import AdapterUse
+from mezzotint.values.recipe import AdapterUse, InversionUse
 
 _NUMBER = r"[+-]?(?:\d{1,4}(?:\.\d{0,20})?|\.\d{1,20})"
 _FLAG = re.compile(f"(.+):({_NUMBER})", re.DOTALL)
@@ -27,6 +27,14 @@ def from_flag(text: str) -> AdapterUse:
     """The adapter of `FILE` or `FILE:WEIGHT`. Raises BadValue."""
     found = _FLAG.fullmatch(text)
     return AdapterUse(file=found[1], weight=float(found[2])) if found else AdapterUse(file=text)
+
+
+def inversion_from_flag(text: str) -> InversionUse:
+    """The textual inversion of `FILE`, which answers to the name of the file, or of `NAME=FILE`. Raises BadValue."""
+    name, equals, file = text.partition("=")
+    if not equals or "/" in name or "\\" in name:
+        return InversionUse(file=text, name=PurePath(text).stem)
+    return InversionUse(file=file, name=name)
 
 
 def in_prompt(prompt: str) -> tuple[str, tuple[Named, ...]]:

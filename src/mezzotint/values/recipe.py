@@ -11,6 +11,7 @@ import re
 from typing import Annotated, Any, Literal, NoReturn, Self
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     StringConstraints,
@@ -83,6 +84,36 @@ class AdapterUse(Value):
     sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = None
 
 
+def _a_name(text: str) -> str:
+    if text != text.strip() or not text.isprintable():
+        hint = "give a name without spaces around it, as in NAME=FILE"
+        raise BadValue("embedding", f"'{shorten(text)}' is no name to use in a prompt", hint)
+    return text
+
+
+class InversionUse(Value):
+    """A file of a textual inversion, and the `name` that stands for its vectors in prompts.
+
+    `sha256` is that of the file, verified when given.
+    """
+
+    file: Annotated[str, StringConstraints(min_length=1, max_length=4096), plain_text("embedding")]
+    name: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=200),
+        AfterValidator(_a_name),
+    ]
+    sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = None
+
+
+def _told_apart(uses: tuple[InversionUse, ...]) -> tuple[InversionUse, ...]:
+    names = [use.name.casefold() for use in uses]
+    twin = next((use.name for use in uses if names.count(use.name.casefold()) > 1), None)
+    if twin is not None:
+        raise BadValue("embedding", f"two files answer to {shorten(twin)}", "give one of them another name")
+    return uses
+
+
 class Cfg(Value):
     """Classifier-free guidance (Ho and Salimans 2022): clean = negative + scale * (positive - negative)."""
 
@@ -141,7 +172,8 @@ def _seed_from_text(given: Any) -> Any:
 class Recipe(Value):
     """One picture, completely: two equal recipes on one machine give one picture.
 
-    `adapters` are merged into the model in their order. `width` and `height` are in pixels.
+    `adapters` are merged into the model in their order; `inversions` are words that the prompts may hold. `width` and
+    `height` are in pixels.
     `noise` "cpu" draws each picture's noise from its own seeded CPU generator.
     """
 
@@ -149,6 +181,9 @@ class Recipe(Value):
     prompt: Prompt
     passes: Annotated[tuple[Pass, ...], LISTED, Field(min_length=1, max_length=1)]
     adapters: Annotated[tuple[AdapterUse, ...], LISTED, Field(max_length=MAX_ADAPTERS)] = ()
+    inversions: Annotated[
+        tuple[InversionUse, ...], LISTED, Field(max_length=MAX_ADAPTERS), AfterValidator(_told_apart)
+    ] = ()
     seed: Annotated[
         int,
         BeforeValidator(_seed_from_text),
