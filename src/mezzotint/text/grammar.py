@@ -1,0 +1,44 @@
+"""The languages that prompts are written in, by name: each reads a text and says what is drawn at every step.
+
+Takes the name of a dialect, the text and the number of steps; gives a `Timeline`. A dialect is two functions, for
+prompts and for negative prompts. Knows no tokenizer.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from mezzotint.text import a1111, comfy, compel
+from mezzotint.text.prompt import Passage, Run, Timeline, always
+
+Reader = Callable[[str, int], Timeline]
+"""`(text, steps) -> what is said at every step`. Raises BadValue for weights that no picture can be drawn with."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """A prompt language: how prompts and negative prompts are read."""
+
+    prompt: Reader
+    negative: Reader
+
+
+def plain(text: str, steps: int) -> Timeline:
+    """The text as it is: nothing in it has a meaning of its own."""
+    return always(Passage(((Run(text),),) if text else ((),)))
+
+
+DIALECTS: Mapping[str, Dialect] = MappingProxyType(
+    {
+        "plain": Dialect(plain, plain),
+        "a1111": Dialect(a1111.timeline, a1111.negative_timeline),
+        "comfy": Dialect(comfy.timeline, comfy.timeline),
+        "compel": Dialect(compel.timeline, compel.timeline),
+    }
+)
+
+
+def read(dialect: str, text: str, steps: int, negative: bool = False) -> Timeline:
+    """What `text` says in a dialect over `steps` steps. Raises BadValue."""
+    language = DIALECTS[dialect]
+    return (language.negative if negative else language.prompt)(text, steps)

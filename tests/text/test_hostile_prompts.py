@@ -1,0 +1,130 @@
+"""Prompts made to break parsers: every dialect reads them in linear time or refuses them with a typed error."""
+
+import sys
+from unicodedata import normalize
+
+import pytest
+
+from mezzotint.text.clip import ClipTokenizer
+from mezzotint.text.grammar import DIALECTS, read
+from mezzotint.text.vocabulary import clip_vocabulary
+from mezzotint.text.wildcards import resolve
+from mezzotint.values.errors import BadValue, MezzotintError
+
+HOSTILE = {
+    "50,000 tokens": "a " * 50_000,
+    "1 MB without spaces": "x" * 2**20,
+    "unbalanced": "(" * 10_000,
+    "unbalanced around a word": "(" * 10_000 + "a" + "]" * 10_000,
+    "huge weight": "(a:1e308)",
+    "no number": "(a:nan)",
+    "endless weight": "(a:-inf)",
+    "unclosed schedule": "[a:b:0.5",
+    "a path as a network": "<lora:../../x:1>",
+    "breaks": "BREAK " * 1000,
+    "control characters": "".join(map(chr, range(1, 32))),
+    "NUL": "a\0b",
+    "right to left": "\u202eabc\u202c (x:1.2)",
+    "half a surrogate": "a \ud800 (b)",
+    "joined emoji": "👩\u200d👩\u200d👧 (👩:1.2)",
+    "end of text": "<|endoftext|> (a)<|startoftext|>",
+    "empty": "",
+    "only commas": "," * 1000,
+}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_prompts_are_read_or_refused(dialect, name):
+    try:
+        said = read(dialect, HOSTILE[name], 20).parts
+    except MezzotintError as error:
+        said = error.hint
+    assert said
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("text", ["caf\u00e9 (na\u00efve:1.2)", "A\u030a"])
+def test_composed_and_decomposed_letters_give_the_same_tokens(dialect, text):
+    vocab, merges = clip_vocabulary()
+    clip = ClipTokenizer.from_files(vocab, merges, pad=49407, length=77)
+
+    def tokens(form):
+        (segment,) = read(dialect, normalize(form, text), 1).still.segments
+        return [(clip.ids(run.text), run.weight) for run in segment]
+
+    assert tokens("NFC") == tokens("NFD")
+
+
+UNITS = [
+    "(a",
+    "[a",
+    "a)",
+    "(a:1.1)",
+    "[a:b:3]",
+    "[a|b]",
+    "(a:",
+    ":",
+    "|",
+    " ",
+    "\\",
+    "BREAK ",
+    " AND ",
+    '"a',
+    "a+",
+]
+UNITS += ["(" * 5 + "x" + ")" * 4, "[(a:1.2):b:0.3]", "{a|b}", "__a", "a,b ", "<a:b>", "1.5", "(a)+ "]
+
+
+def calls(function, text):
+    """How many functions, ours and those written in C, are called."""
+    count = 0
+
+    def counting(frame, event, argument):
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(counting)
+    try:
+        function(text)
+    except BadValue:
+        pass
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+READERS = {name: (lambda text, name=name: read(name, text, 8)) for name in DIALECTS}
+READERS["wildcards"] = lambda text: resolve(text, 0, lambda name: ["a"])
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("unit", UNITS)
+def test_twice_the_text_is_at_most_twice_the_work(reader, unit):
+    short, long = (calls(READERS[reader], unit * n) for n in (200, 400))
+    assert long <= 2.5 * short
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("depth", [200, 400])
+def test_nesting_costs_no_more_than_length(reader, depth):
+    text = "(a [b:" * depth + "x" + ":3] c)" * depth
+    assert calls(READERS[reader], text) < 200 * len(text)
+
+
+def test_the_count_of_work_sees_quadratic_work():
+    def quadratic(text):
+        return [len(text) for _ in text for _ in text]
+
+    assert calls(quadratic, "a" * 40) > 2.5 * calls(quadratic, "a" * 20)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("unit", UNITS)
+def test_thirty_thousand_characters_are_no_matter(dialect, unit):
+    # Quadratic work inside one call, as of a regular expression, would take minutes here.
+    try:
+        said = read(dialect, unit * (30_000 // len(unit)), 2).parts
+    except BadValue as error:
+        said = error.hint
+    assert said
