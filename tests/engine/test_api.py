@@ -38,6 +38,14 @@ def test_what_is_given_is_kept():
         "height": 80,
         "numerics": "fast",
         "precision": "bfloat16",
+        "noise": "comfy",
+        "noise_gpu": "46x1536",
+        "noise_index": 2,
+        "noise_batch": 4,
+        "ensd": 31337,
+        "variation_seed": 9,
+        "variation_strength": 0.25,
+        "seed_resize": "64x64",
     }
     assert set(given) == {option.name for option in OPTIONS}
     assert flatten(compose_flat(given)) == given
@@ -54,6 +62,8 @@ def test_seeds_are_chosen_at_random_and_short(monkeypatch):
     monkeypatch.setattr(module.secrets, "randbelow", lambda limit: limit - 1)
     assert compose("x", model="toy").seed == 2**32 - 1
     assert compose("x", model="toy", seed=0).seed == 0
+    assert compose("x", model="toy").noise.variation_seed == 0
+    assert compose("x", model="toy", variation_strength=0.5).noise.variation_seed == 2**32 - 1
 
 
 def test_bad_wishes_are_named():

@@ -79,13 +79,19 @@ def test_fast_batches_are_close_to_exact_and_share_their_steps(engine):
         {"spacing": "karras"},
         {"sampler": "ddim", "eta": 1.0},
         {"precision": "bfloat16"},
+        {"noise": "nv"},
+        {"noise": "comfy", "noise_index": 1},
+        {"sampler": "euler_a", "ensd": 1},
+        {"variation_strength": 0.1, "variation_seed": 9},
+        {"seed_resize": "64x64"},
     ],
     ids=str,
 )
 def test_everything_in_a_recipe_changes_the_picture(engine, other):
     words = dict(other)
     changed = recipe(words.pop("prompt", "a red apple"), **words)
-    assert pixels(engine, [changed]) != pixels(engine, [recipe()])
+    same = {"sampler": words["sampler"]} if "ensd" in words else {}
+    assert pixels(engine, [changed]) != pixels(engine, [recipe(**same)])
 
 
 @pytest.mark.parametrize("spacing", SPACINGS)
@@ -128,6 +134,11 @@ def test_groups_hold_what_can_be_drawn_together():
     recipes += [recipe("e", **fast), recipe("f")]
     assert grouped(recipes, batch=2) == [(0, 2), (4,), (1,), (5,), (3,)]
     assert grouped([], batch=2) == []
+
+
+def test_pictures_of_several_noises_share_a_batch():
+    ways = [{}, {"noise": "nv"}, {"noise": "comfy", "noise_index": 3}, {"variation_strength": 0.5}]
+    assert grouped([recipe(numerics="fast", **way) for way in ways], batch=8) == [(0, 1, 2, 3)]
 
 
 def test_recipes_of_one_model_lie_next_to_each_other():

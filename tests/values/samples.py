@@ -3,8 +3,9 @@
 from hypothesis import strategies as st
 
 from mezzotint.values.facts import RunFacts
-from mezzotint.values.names import NUMERICS, PRECISIONS, PREDICTIONS, SAMPLERS, SPACINGS
-from mezzotint.values.recipe import MAX_SEED, Cfg, ModelUse, Numerics, Pass, Prompt, Recipe
+from mezzotint.values.names import NOISES, NUMERICS, PRECISIONS, PREDICTIONS, SAMPLERS, SPACINGS
+from mezzotint.values.noise import GPUS, MAX_SEED, NoiseUse
+from mezzotint.values.recipe import Cfg, ModelUse, Numerics, Pass, Prompt, Recipe
 
 FACTS = RunFacts("0.1.0", "2.13.0", "cpu", 2, "native", "ab" * 32, 1.5)
 PLAIN = Recipe(
@@ -36,10 +37,30 @@ def recipes(texts: st.SearchStrategy[str] = TEXTS) -> st.SearchStrategy[Recipe]:
     )
     return st.builds(
         Recipe,
+        noise=noises(),
         prompt=st.builds(Prompt, text=texts, negative=texts, clip_skip=st.none() | st.integers(1, 12)),
         passes=st.tuples(passes),
         seed=st.integers(0, MAX_SEED),
         width=st.integers(1, 512).map(lambda n: 8 * n),
         height=st.integers(1, 512).map(lambda n: 8 * n),
         numerics=st.builds(Numerics, mode=st.sampled_from(NUMERICS), precision=st.sampled_from(PRECISIONS)),
+    )
+
+
+def noises() -> st.SearchStrategy[NoiseUse]:
+    """Any way from a seed to noise."""
+    sizes = st.integers(1, 512).map(lambda n: 8 * n)
+    ways = st.builds(
+        NoiseUse,
+        kind=st.sampled_from(NOISES),
+        index=st.integers(0, 3),
+        batch=st.sampled_from([1, 4, 1024]),
+        ensd=st.integers(-(2**31), 2**31),
+        variation_seed=st.integers(0, MAX_SEED),
+        variation_strength=st.floats(0, 1),
+        resize_from=st.none() | st.builds("{}x{}".format, sizes, sizes),
+    )
+    gpus = st.none() | st.sampled_from([*GPUS, "46x1536", "1x256"])
+    return st.builds(
+        lambda way, gpu: way.model_copy(update={"gpu": gpu if way.kind != "cpu" else None}), ways, gpus
     )

@@ -34,6 +34,19 @@ def test_optional_settings() -> None:
     assert parse(render(recipe)).params["Model"] == "sd 1.5, v2"
 
 
+def test_seed_settings() -> None:
+    noise = {"ensd": 31337, "variation_seed": 9, "variation_strength": 0.25, "seed_resize": "512x768"}
+    text = render(assemble({**flatten(PLAIN), "noise": "nv", **noise}, {}))
+    assert text.endswith(
+        "Model: mini, Variation seed: 9, Variation seed strength: 0.25, Seed resize from: 512x768, ENSD: 31337, RNG: NV"
+    )
+    found = options(parse(text))
+    assert {name: found[name] for name in ("noise", *noise)} == {"noise": "nv", **noise}
+    on_gpu = render(assemble({**flatten(PLAIN), "noise": "nv", "noise_gpu": "t4"}, {}))
+    assert "RNG" not in on_gpu
+    assert options(parse(on_gpu))["noise"] == "nv"
+
+
 def test_no_settings_that_are_defaults() -> None:
     recipe = assemble({**flatten(PLAIN), "clip_skip": 1, "negative": ""}, {})
     text = render(recipe)
@@ -61,8 +74,23 @@ def test_what_is_rendered_is_parsed(recipe: Recipe) -> None:
     found = parse(render(recipe))
     assert (found.prompt, found.negative) == (recipe.prompt.text, recipe.prompt.negative)
     wanted = {k: v for k, v in flatten(recipe).items() if v is not None}
-    for name in ("model", "prediction", "eta", "numerics", "precision"):
+    for name in (
+        "model",
+        "prediction",
+        "eta",
+        "numerics",
+        "precision",
+        "noise_gpu",
+        "noise_index",
+        "noise_batch",
+    ):
         wanted.pop(name, None)
+    if not wanted["variation_strength"]:
+        del wanted["variation_seed"], wanted["variation_strength"]
+    if not wanted["ensd"]:
+        del wanted["ensd"]
+    if wanted["noise"] not in ("cpu", "nv"):  # other programs have no word for these; they start like the CPU
+        wanted["noise"] = "cpu"
     got = options(found)
     if wanted.get("clip_skip") == 1:
         del wanted["clip_skip"]
@@ -117,7 +145,7 @@ def test_a_foreign_text() -> None:
     assert (found.params["Size-1"], found.params["Hires resize-2"]) == ("512", "1536")
     assert options(found) == {
         "prompt": found.prompt, "negative": found.negative, "sampler": "dpmpp_2m", "spacing": "karras",
-        "guidance": 7.0, "steps": 28, "seed": 3141592653, "width": 512, "height": 768, "clip_skip": 2,
+        "guidance": 7.0, "steps": 28, "seed": 3141592653, "width": 512, "height": 768, "clip_skip": 2, "noise": "nv",
     }  # fmt: skip
 
 
@@ -145,8 +173,26 @@ def test_corners_of_the_grammar(text: str, found: Infotext) -> None:
             {"Sampler": "euler A", "Schedule type": "SGM Uniform"},
             {"sampler": "euler_a", "spacing": "trailing"},
         ),
-        ({"CFG scale": "nan", "Steps": "1e3", "Seed": "-1", "Size-1": "9" * 5000}, {}),
-        ({"CFG scale": "7.5", "Seed": "18446744073709551615"}, {"guidance": 7.5, "seed": 2**64 - 1}),
+        ({"CFG scale": "nan", "Steps": "1e3", "Seed": "-1", "Size-1": "9" * 5000}, {"noise": "nv"}),
+        (
+            {"CFG scale": "7.5", "Seed": "18446744073709551615", "RNG": "CPU"},
+            {"guidance": 7.5, "seed": 2**64 - 1, "noise": "cpu"},
+        ),
+        ({"Seed": "1", "RNG": "NV", "ENSD": "31337"}, {"seed": 1, "noise": "nv", "ensd": 31337}),
+        ({"Seed": "1", "RNG": "GPU", "ENSD": "-5"}, {"seed": 1, "noise": "nv", "ensd": -5}),
+        ({"Seed": "1", "RNG": "TPU", "ENSD": "x"}, {"seed": 1}),
+        (
+            {
+                "Variation seed": "9",
+                "Variation seed strength": "0.25",
+                "Seed resize from-1": "500",
+                "Seed resize from-2": "512",
+            },
+            {"variation_seed": 9, "variation_strength": 0.25, "seed_resize": "496x512"},
+        ),
+        ({"Variation seed strength": "", "Seed resize from-1": "5", "Seed resize from-2": "512"}, {}),
+        ({"Variation seed strength": "2.5", "Seed resize from-1": "0", "Seed resize from-2": "0"}, {}),
+        ({"Variation seed strength": "1e-05"}, {"variation_strength": 1e-5}),
     ],
 )
 def test_only_what_has_a_counterpart_becomes_an_option(

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from pydantic import ValidationError
 
 from mezzotint.values.errors import BadValue, MezzotintError, UnknownName
-from mezzotint.values.recipe import MAX_SEED, Cfg, ModelUse, Numerics, Pass, Prompt, Recipe
+from mezzotint.values.noise import MAX_SEED
+from mezzotint.values.recipe import Cfg, ModelUse, Numerics, Pass, Prompt, Recipe
 from values.samples import PLAIN, recipes
 
 JSON = PLAIN.to_json()
@@ -27,8 +28,9 @@ def test_json_round_trip(recipe: Recipe) -> None:
 
 def test_canonical_json_is_pinned() -> None:
     assert JSON == (
-        '{"adapters":[],"height":96,"inversions":[],"noise":"cpu","numerics":{"mode":"exact","precision":"float32"},'
-        '"passes":[{"eta":null,'
+        '{"adapters":[],"height":96,"inversions":[],"noise":{"batch":1,"ensd":0,"gpu":null,'
+        '"index":0,"kind":"cpu","resize_from":null,"variation_seed":0,"variation_strength":0.0},'
+        '"numerics":{"mode":"exact","precision":"float32"},"passes":[{"eta":null,'
         '"guides":[{"kind":"cfg","scale":7.5}],"model":{"base":"mini","prediction":null,"sha256":null},'
         '"sampler":"euler_a","spacing":"karras","steps":20}],"prompt":{"clip_skip":null,"negative":"dog",'
         '"text":"a cat, sitting"},"seed":42,"version":1,"width":64}'
@@ -96,7 +98,7 @@ SPOILED = [
     ("7.5", '"7"', "guidance: must be a number, not '7'; use 0 to 100"),
     ("7.5", "true", "guidance: must be a number, not True; use 0 to 100"),
     ('"kind":"cfg"', '"kind":"pag"', "kind: 'pag' is not allowed; use 'cfg'"),
-    ('"noise":"cpu"', '"noise":"gpu"', "noise: 'gpu' is not allowed; use 'cpu'"),
+    ('"kind":"cpu"', '"kind":"gpu"', "unknown noise 'gpu'; did you mean cpu? known: cpu, nv, comfy, comfy-0.3, invoke"),
     ('"width":64', '"width":513', "width: 513 is not a multiple of 8; use 8 to 4096 in steps of 8"),
     ('"width":64', '"width":-8', "width: -8 is out of range; use 8 to 4096 in steps of 8"),
     ('"width":64', '"width":100000000', "width: 100000000 is out of range; use 8 to 4096 in steps of 8"),

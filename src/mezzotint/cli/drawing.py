@@ -43,7 +43,11 @@ FLAGS: tuple[Flag, ...] = (
     ),
     Flag("overwrite", bool, "replace an existing file instead of numbering the new one", group="output"),
     Flag("quiet", bool, "print nothing but errors", short="-q", group="output"),
-    *(from_option(option, "picture") for option in OPTIONS if option.name != "prompt"),
+    *(
+        from_option(option, "noise" if option.path[0] == "noise" else "picture")
+        for option in OPTIONS
+        if option.name != "prompt"
+    ),
     Flag(
         "lora",
         str,
@@ -82,6 +86,6 @@ def checked(given: Mapping[str, Any]) -> Mapping[str, Any]:
         inversion_from_flag(text)
     prompt, _ = in_prompt(options["prompt"])
     recipe = assemble({**options, "prompt": prompt}, _ASSUMED).model_copy(update={"adapters": adapters})
-    assemble({**options, "seed": recipe.seed + count - 1}, _ASSUMED)
+    recipe.following(count - 1)
     files = output(given["output"], recipe.prompt.text, given["overwrite"], count)
     return MappingProxyType({**given, "options": options, "output": files})

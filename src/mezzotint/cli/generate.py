@@ -16,6 +16,7 @@ from mezzotint.engine.grid import grid
 from mezzotint.values.events import Drawn
 from mezzotint.values.files import write_atomically
 from mezzotint.values.picture import Picture, format_of
+from mezzotint.values.recipe import Recipe
 
 
 def run(given: Mapping[str, Any]) -> int:
@@ -24,7 +25,7 @@ def run(given: Mapping[str, Any]) -> int:
     quiet: bool = given["quiet"]
     output: Output = given["output"]
     first = compose_flat(given["options"], given["lora"] or (), given["embedding"] or ())
-    recipes = [first.model_copy(update={"seed": first.seed + i}) for i in range(count)]
+    recipes = [first.following(i) for i in range(count)]
     engine = Engine(given["device"], given["threads"])
     say = _silent if quiet else print
     pictures: dict[int, Picture] = {}
@@ -49,12 +50,17 @@ def run(given: Mapping[str, Any]) -> int:
 def _line(path: Path, picture: Picture) -> str:
     recipe = picture.recipe
     size, steps = f"{recipe.width}x{recipe.height}", recipe.passes[0].steps
-    return f"{path}  seed {recipe.seed}, {size}, {steps} steps, {picture.facts.seconds:.1f} s"
+    return f"{path}  {_seed(recipe)}, {size}, {steps} steps, {picture.facts.seconds:.1f} s"
+
+
+def _seed(recipe: Recipe) -> str:
+    varied = recipe.noise.variation_strength
+    return f"seed {recipe.seed}" + (f" varied by {recipe.noise.variation_seed}" if varied else "")
 
 
 def _save_grid(pictures: Sequence[Picture], path: Path) -> None:
     recipe = pictures[0].recipe
-    page = grid([(p.image, f"seed {p.recipe.seed}") for p in pictures], recipe.prompt.text)
+    page = grid([(p.image, _seed(p.recipe)) for p in pictures], recipe.prompt.text)
     write_atomically(path, lambda file: page.save(file, format_of(path)))
 
 

@@ -36,6 +36,14 @@ def compose(
     height: int | None = None,
     numerics: str | None = None,
     precision: str | None = None,
+    noise: str | None = None,
+    noise_gpu: str | None = None,
+    noise_index: int | None = None,
+    noise_batch: int | None = None,
+    ensd: int | None = None,
+    variation_seed: int | None = None,
+    variation_strength: float | None = None,
+    seed_resize: str | None = None,
     lora: Sequence[str] | None = None,
     embedding: Sequence[str] | None = None,
 ) -> Recipe:
@@ -61,6 +69,14 @@ def compose(
         "height": height,
         "numerics": numerics,
         "precision": precision,
+        "noise": noise,
+        "noise_gpu": noise_gpu,
+        "noise_index": noise_index,
+        "noise_batch": noise_batch,
+        "ensd": ensd,
+        "variation_seed": variation_seed,
+        "variation_strength": variation_strength,
+        "seed_resize": seed_resize,
     }
     return compose_flat(flat, lora or (), embedding or ())
 
@@ -83,6 +99,7 @@ def compose_flat(
         "width": family.width,
         "height": family.height,
         "seed": secrets.randbelow(SEEDS) if flat.get("seed") is None else None,
+        "variation_seed": secrets.randbelow(SEEDS) if flat.get("variation_strength") else None,
     }
     recipe = assemble({**flat, "prompt": text} if named else flat, defaults)
     inversions = inversions_of(recipe.prompt, tuple(map(inversion_from_flag, embedding)), located.family)

@@ -16,6 +16,7 @@ from mezzotint.engine.model import Models, Opened
 from mezzotint.engine.placement import Placement, place
 from mezzotint.values.errors import BadValue
 from mezzotint.values.events import Drawn, Event, Prepared, Stepped
+from mezzotint.values.noise import NoiseUse
 from mezzotint.values.picture import Picture, RunFacts
 from mezzotint.values.recipe import Prompt, Recipe
 
@@ -39,7 +40,7 @@ class Engine:
     def run_batch(self, recipes: Sequence[Recipe]) -> Iterator[Event]:
         """Draws all recipes; `Drawn.index` is the place in `recipes`.
 
-        Recipes that differ only in prompt and seed form a group. Each group gives `Prepared`, its `Stepped`s and
+        Recipes that differ only in prompt, seed and noise form a group. Each group gives `Prepared`, its `Stepped`s and
         its `Drawn`s; an exact group is one recipe.
         """
         for group in grouped(recipes, self._batch):
@@ -126,5 +127,5 @@ def grouped(recipes: Sequence[Recipe], batch: int) -> list[tuple[int, ...]]:
 
 
 def _shared(recipe: Recipe) -> Recipe:
-    """What the recipes of one group have in common: everything but prompt and seed."""
-    return recipe.model_copy(update={"prompt": Prompt(text=""), "seed": 0})
+    """What the recipes of one group have in common: everything but prompt and noise."""
+    return recipe.model_copy(update={"prompt": Prompt(text=""), "seed": 0, "noise": NoiseUse()})

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from mezzotint.diffusion.denoise import Denoiser, NetworkCall, predictor
 from mezzotint.diffusion.guidance.cfg import cfg, plain
-from mezzotint.diffusion.noise import Noise, SeededNoise
+from mezzotint.diffusion.noise import ImageNoise, Noise
+from mezzotint.diffusion.noises import origin
 from mezzotint.diffusion.path import Level
 from mezzotint.diffusion.plan import Plan, make_plan
 from mezzotint.diffusion.samplers.registry import SAMPLERS
@@ -97,7 +98,7 @@ def begin(model: Model, recipes: Sequence[Recipe], device: torch.device) -> Begu
         )
     plan = make_plan(family.path, first.passes[0].spacing, first.passes[0].steps)
     shape = (family.latent.channels, first.height // factor, first.width // factor)
-    noise = SeededNoise([recipe.seed for recipe in recipes], shape)
+    noise = ImageNoise([origin(recipe.seed, recipe.noise, shape, factor) for recipe in recipes])
     x = family.path.begin(noise.initial(), plan.levels[0]).to(device)
 
     def placed(a: Level, b: Level, purpose: str) -> Tensor:

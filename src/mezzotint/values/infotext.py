@@ -29,6 +29,7 @@ _NEGATIVE = "Negative prompt:"
 _QUOTED = re.compile(r'\s*("(?:\\.|[^\\"])+")(?:,|$)')
 _PLAIN = re.compile(r"\s*([^,]*)(?:,|$)")
 _NO_KEY = re.compile(r"[^\w \-/]")
+_SHARE = r"[01](\.[0-9]{1,20})?|\.[0-9]{1,20}|[0-9](\.[0-9]{1,20})?e-[0-9]{1,3}"
 _SIZE = re.compile(r"([0-9]+)x([0-9]+)")
 
 
@@ -62,9 +63,21 @@ def _params(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield "Model hash", walk.model.sha256[:10]
     # Only the last part of a path: where a file lies is nobody's business.
     yield "Model", PurePath(walk.model.base).name.removesuffix(".safetensors") or walk.model.base
+    noise = recipe.noise
+    if noise.variation_strength:
+        yield "Variation seed", str(noise.variation_seed)
+        yield "Variation seed strength", repr(noise.variation_strength).removesuffix(".0")
+    if noise.resize_from:
+        yield "Seed resize from", noise.resize_from
     if prompt.clip_skip is not None and prompt.clip_skip > 1:
         yield "Clip skip", str(prompt.clip_skip)
-    yield "RNG", "CPU"
+    if noise.ensd:
+        yield "ENSD", str(noise.ensd)
+    # With a GPU named it is what web UIs draw by default and do not mention.
+    if noise.kind != "nv":
+        yield "RNG", "CPU"
+    elif noise.gpu is None:
+        yield "RNG", "NV"
     if walk.eta is not None:
         yield "Eta", repr(walk.eta).removesuffix(".0")
 
@@ -138,16 +151,36 @@ def options(found: Infotext) -> dict[str, object]:
         "spacing": _named(SPACING_TITLES, spacing),
         "guidance": _number(params.get("CFG scale", ""), r"[0-9]{1,4}(\.[0-9]{1,20})?", float),
     }
-    places = {
+    for name, key in _WHOLE.items():
+        flat[name] = _number(params.get(key, ""), "[0-9]{1,20}", int)
+    flat |= _noise(params)
+    return {name: value for name, value in flat.items() if value is not None}
+
+
+_WHOLE: Mapping[str, str] = MappingProxyType(
+    {
         "steps": "Steps",
         "seed": "Seed",
         "width": "Size-1",
         "height": "Size-2",
         "clip_skip": "Clip skip",
+        "variation_seed": "Variation seed",
     }
-    for name, key in places.items():
-        flat[name] = _number(params.get(key, ""), "[0-9]{1,20}", int)
-    return {name: value for name, value in flat.items() if value is not None}
+)
+_RNGS: Mapping[str, str] = MappingProxyType({"CPU": "cpu", "NV": "nv", "GPU": "nv", "": "nv"})
+"""A web UI draws on its GPU unless it says so; which one that was it does not say, and small pictures do not tell."""
+
+
+def _noise(params: Mapping[str, str]) -> dict[str, object]:
+    """How the seed became noise, where there is a seed."""
+    resized = [_number(params.get(f"Seed resize from-{i}", ""), "[0-9]{1,4}", int) for i in (1, 2)]
+    sizes = [8 * int(number // 8) for number in resized if number]
+    return {
+        "noise": _RNGS.get(params.get("RNG", "")) if "Seed" in params else None,
+        "ensd": _number(params.get("ENSD", ""), "-?[0-9]{1,10}", int),
+        "variation_strength": _number(params.get("Variation seed strength", ""), _SHARE, float),
+        "seed_resize": f"{sizes[0]}x{sizes[1]}" if len(sizes) == 2 and all(sizes) else None,
+    }
 
 
 def _split_title(title: str) -> tuple[str, bool]:

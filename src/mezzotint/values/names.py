@@ -23,5 +23,6 @@ FAMILIES = (
     "sdxl-turbo",
 )
 PREDICTIONS = ("noise", "velocity")
+NOISES = ("cpu", "nv", "comfy", "comfy-0.3", "invoke")
 NUMERICS = ("exact", "fast")
 PRECISIONS = ("float32", "bfloat16", "float16")

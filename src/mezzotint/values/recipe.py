@@ -7,7 +7,6 @@ fields. Knows no model, no file and no tensor.
 
 import hashlib
 import json
-import re
 from typing import Annotated, Any, Literal, NoReturn, Self
 
 from pydantic import (
@@ -15,22 +14,20 @@ from pydantic import (
     BeforeValidator,
     Field,
     StringConstraints,
-    field_serializer,
 )
 
 from mezzotint.values.errors import BadValue, shorten
 from mezzotint.values.names import NUMERICS, PRECISIONS, PREDICTIONS, SAMPLERS, SPACINGS
+from mezzotint.values.noise import MAX_SEED, NoiseUse, Seed, kind_alone
 from mezzotint.values.value import LISTED, POSITIVE_ZERO, Value, one_of, option, plain_text
 
 VERSION = 1
 """The version of the recipe format that this program writes and reads."""
 MAX_PROMPT = 32768
 """The longest prompt, in characters."""
-MAX_SEED = 2**64 - 1
 MAX_ADAPTERS = 32
 MAX_JSON = 2**20
 """The longest JSON text that is read, in characters: two full prompts with every character escaped fit."""
-_EXACT_IN_DOUBLES = 2**53 - 1
 
 SamplerName = Annotated[str, one_of("sampler", SAMPLERS)]
 SpacingName = Annotated[str, one_of("spacing", SPACINGS)]
@@ -164,17 +161,12 @@ def _known_version(given: Any) -> Any:
     return given
 
 
-def _seed_from_text(given: Any) -> Any:
-    # Readers of JSON that hold numbers as doubles lose digits above 2^53, so large seeds travel as text.
-    return int(given) if isinstance(given, str) and re.fullmatch("[0-9]{1,20}", given) else given
-
-
 class Recipe(Value):
     """One picture, completely: two equal recipes on one machine give one picture.
 
     `adapters` are merged into the model in their order; `inversions` are words that the prompts may hold. `width` and
     `height` are in pixels.
-    `noise` "cpu" draws each picture's noise from its own seeded CPU generator.
+    `noise` says how the seed becomes noise.
     """
 
     version: Annotated[Literal[1], BeforeValidator(_known_version)] = VERSION
@@ -184,19 +176,18 @@ class Recipe(Value):
     inversions: Annotated[
         tuple[InversionUse, ...], LISTED, Field(max_length=MAX_ADAPTERS), AfterValidator(_told_apart)
     ] = ()
-    seed: Annotated[
-        int,
-        BeforeValidator(_seed_from_text),
-        option("seed", "number that decides the starting noise", least=0, most=MAX_SEED),
-    ]
-    noise: Literal["cpu"] = "cpu"
+    seed: Annotated[Seed, option("seed", "number that decides the starting noise", least=0, most=MAX_SEED)]
+    noise: Annotated[NoiseUse, BeforeValidator(kind_alone)] = Field(default_factory=NoiseUse)
     width: Annotated[int, option("width", "width in pixels", least=8, most=4096, multiple=8)]
     height: Annotated[int, option("height", "height in pixels", least=8, most=4096, multiple=8)]
     numerics: Numerics = Field(default_factory=Numerics)
 
-    @field_serializer("seed", when_used="json")
-    def _seed_to_text(self, seed: int) -> int | str:
-        return seed if seed <= _EXACT_IN_DOUBLES else str(seed)
+    def following(self, count: int) -> Self:
+        """The recipe `count` places further in a series: seeds count up, of variations those that are mixed in."""
+        if self.noise.variation_strength:
+            number = self.noise.variation_seed + count
+            return self.model_copy(update={"noise": self.noise.model_copy(update={"variation_seed": number})})
+        return self.model_copy(update={"seed": self.seed + count})
 
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, no spaces, every field present; seeds above 2^53 - 1 as decimal text."""
