@@ -17,12 +17,12 @@ from mezzotint.families.layouts import (
     vision_hf,
     vision_open,
 )
+from mezzotint.nets.checker import CheckerGeometry, SafetyChecker
 from mezzotint.nets.depth import DepthGeometry, DepthNet
 from mezzotint.nets.image_prompt import ImagePrompt, VectorProjection, text_sites
 from mezzotint.nets.tiny import TinyAutoencoder, TinyGeometry
 from mezzotint.nets.unet import UNetGeometry
 from mezzotint.nets.vision import VIT_BIG_G_14, VIT_H_14, VIT_L_14, ClipVision
-from mezzotint.safety.checker import CheckerGeometry, SafetyChecker
 from mezzotint.values.errors import WeightsMismatch
 from mezzotint.weights.files import InMemory
 from mezzotint.weights.layout import Layout

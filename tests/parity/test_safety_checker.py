@@ -10,9 +10,9 @@ from torch import Tensor
 from transformers import CLIPConfig
 
 from mezzotint.families.layouts import checker_hf
+from mezzotint.nets import checker as module
+from mezzotint.nets.checker import CheckerGeometry, SafetyChecker
 from mezzotint.nets.vision import VisionGeometry
-from mezzotint.safety import checker as module
-from mezzotint.safety.checker import CheckerGeometry, SafetyChecker
 from mezzotint.weights.files import InMemory
 from parity.nets_reference import BOUND, error, fill
 from parity.through_layout import same

@@ -6,8 +6,9 @@ import pytest
 import torch
 from PIL import Image
 
+from mezzotint.nets.checker import CheckerGeometry, SafetyChecker
 from mezzotint.nets.vision import VisionGeometry
-from mezzotint.safety.checker import CheckerGeometry, SafetyChecker, check
+from mezzotint.safety.checker import check, flags
 from mezzotint.values.errors import BadValue
 
 TOWER = VisionGeometry(8, 4, 16, 1, 2, 24, "gelu", 4)
@@ -39,6 +40,7 @@ def test_pictures_of_any_size() -> None:
     net = checker()
     pictures = [Image.new("RGB", (30, 20), (200, 10, 10)), Image.new("L", (8, 8))]
     checked = check(net, pictures)
+    assert flags(net, pictures) == tuple(checked.flagged.tolist())
     assert checked.flagged.shape == (2,) and checked.concepts.shape == (2, 2)
     assert torch.allclose(check(net, pictures[1:]).concepts, checked.concepts[1:], atol=2e-3)
     with pytest.raises(BadValue):

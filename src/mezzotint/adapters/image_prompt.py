@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from mezzotint.families.assemble import filled
 from mezzotint.families.geometry import Shapes
 from mezzotint.families.layouts import ip_adapter
+from mezzotint.families.standing import standing
 from mezzotint.nets.image_prompt import ImagePrompt, MlpProjection, Resampler, VectorProjection, text_sites
 from mezzotint.nets.unet import UNetGeometry
 from mezzotint.values.errors import BadModelFile
@@ -91,6 +92,11 @@ def open_image_prompt(source: TensorSource, unet: UNetGeometry) -> ImagePrompt:
             hint="use an IP-Adapter of the family of this model",
         )
     return filled(lambda: ImagePrompt(form.make(shapes), context, sites), tensors, source.path, table.theirs)
+
+
+def image_prompt_at(path: Path, unet: UNetGeometry) -> ImagePrompt:
+    """The IP-Adapter in the file `path`, or in the folder there that holds one. Raises what opening it raises."""
+    return open_image_prompt(standing(path).source, unet)
 
 
 def written(prompt: ImagePrompt, form: Form) -> dict[str, Tensor]:

@@ -24,6 +24,10 @@ class Shapes:
         self._part, self._path = part, path
         self._parents = {name[:end] for name in self._shapes for end, c in enumerate(name) if c == "."}
 
+    def below(self, part: str) -> "Shapes":
+        """The shapes of one part of this one."""
+        return Shapes(self._shapes, part, self._path)
+
     def has(self, name: str) -> bool:
         """Whether a weight `name`, or a module of that name with a weight, is there."""
         return name in self._shapes or name in self._parents

@@ -42,7 +42,7 @@ def open_vision(source: TensorSource, heads: int | None = None, activation: str 
     def make(shapes: Shapes) -> ClipVision:
         return ClipVision(vision_geometry(shapes, heads or VISION_HEADS, activation))
 
-    return _opened(source, table_for(source, VISION), make)
+    return opened(source, table_for(source, VISION), make)
 
 
 def open_depth(source: TensorSource, eps: float | None = None) -> DepthNet:
@@ -54,7 +54,7 @@ def open_depth(source: TensorSource, eps: float | None = None) -> DepthNet:
     def make(shapes: Shapes) -> DepthNet:
         return DepthNet(depth_geometry(shapes, DEPTH_EPS if eps is None else eps))
 
-    return _opened(source, table_for(source, DEPTH), make)
+    return opened(source, table_for(source, DEPTH), make)
 
 
 def open_tiny(source: TensorSource, decoder: TensorSource | None = None) -> TinyAutoencoder:
@@ -63,7 +63,7 @@ def open_tiny(source: TensorSource, decoder: TensorSource | None = None) -> Tiny
     Raises WeightsMismatch and BadModelFile as `open_vision` does.
     """
     if decoder is None:
-        return _opened(source, tiny_numbered.DIFFUSERS, lambda shapes: TinyAutoencoder(tiny_geometry(shapes)))
+        return opened(source, tiny_numbered.DIFFUSERS, lambda shapes: TinyAutoencoder(tiny_geometry(shapes)))
     tensors = tiny_numbered.ENCODER.load(source) | tiny_numbered.DECODER.load(decoder)
     return _made(source, tensors, str, lambda shapes: TinyAutoencoder(tiny_geometry(shapes)))
 
@@ -73,7 +73,11 @@ def table_for(names: TensorSource, tables: Sequence[Layout]) -> Layout:
     return min(tables, key=lambda table: len(table.match(names).unknown))
 
 
-def _opened(source: TensorSource, table: Layout, make: Callable[[Shapes], Network]) -> Network:
+def opened(source: TensorSource, table: Layout, make: Callable[[Shapes], Network]) -> Network:
+    """The network that `make` builds for the shapes in `source`, with the weights there, read through `table`.
+
+    Raises WeightsMismatch and BadModelFile as `open_vision` does.
+    """
     return _made(source, table.load(source), table.theirs, make)
 
 
