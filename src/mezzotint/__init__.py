@@ -23,9 +23,10 @@ if TYPE_CHECKING:
         UnknownName,
     )
     from mezzotint.values.events import Drawn, Event, Prepared, Stepped
+    from mezzotint.values.guides import Cfg
     from mezzotint.values.metadata import read as read_picture
     from mezzotint.values.picture import Picture
-    from mezzotint.values.recipe import Cfg, ModelUse, Numerics, Pass, Prompt, Recipe
+    from mezzotint.values.recipe import ModelUse, Numerics, Pass, Prompt, Recipe
 
 __version__ = "0.1.0.dev0"
 
@@ -59,7 +60,7 @@ _PLACES = MappingProxyType(
     {
         "BadPicture": "values.errors:BadPicture",
         "BadValue": "values.errors:BadValue",
-        "Cfg": "values.recipe:Cfg",
+        "Cfg": "values.guides:Cfg",
         "Drawn": "values.events:Drawn",
         "Engine": "engine.engine:Engine",
         "Event": "values.events:Event",

@@ -54,8 +54,9 @@ def test_what_is_given_is_kept():
 
 def test_every_option_is_a_parameter_of_both():
     names = [option.name for option in OPTIONS]
-    assert set(inspect.signature(compose).parameters) == {*names, "lora", "embedding"}
-    assert set(inspect.signature(generate).parameters) == {*names, "lora", "embedding", "device", "threads"}
+    lists = ("lora", "embedding", "guide")
+    assert set(inspect.signature(compose).parameters) == {*names, *lists}
+    assert set(inspect.signature(generate).parameters) == {*names, *lists, "device", "threads"}
 
 
 def test_seeds_are_chosen_at_random_and_short(monkeypatch):

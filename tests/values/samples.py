@@ -3,9 +3,22 @@
 from hypothesis import strategies as st
 
 from mezzotint.values.facts import RunFacts
+from mezzotint.values.guides import (
+    Apg,
+    Cfg,
+    CfgZero,
+    Guide,
+    Interval,
+    Mimic,
+    PerpNeg,
+    Ramp,
+    Rescale,
+    Scales,
+    Threshold,
+)
 from mezzotint.values.names import NOISES, NUMERICS, PRECISIONS, PREDICTIONS, SAMPLERS, SPACINGS
 from mezzotint.values.noise import GPUS, MAX_SEED, NoiseUse
-from mezzotint.values.recipe import Cfg, ModelUse, Numerics, Pass, Prompt, Recipe
+from mezzotint.values.recipe import ModelUse, Numerics, Pass, Prompt, Recipe
 
 FACTS = RunFacts("0.1.0", "2.13.0", "cpu", 2, "native", "ab" * 32, 1.5)
 PLAIN = Recipe(
@@ -16,6 +29,30 @@ PLAIN = Recipe(
     height=96,
 )
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
+
+
+def guides() -> st.SearchStrategy[tuple[Guide, ...]]:
+    """Guides that may stand together: none, or cfg with any others in any order."""
+    share = st.floats(0, 1)
+    forms = (
+        st.builds(Apg, eta=share)
+        | st.builds(CfgZero, still=st.integers(0, 9))
+        | st.builds(PerpNeg, weight=share)
+    )
+    courses = st.builds(Ramp, end=st.floats(0, 100)) | st.builds(
+        Scales, scales=st.tuples(st.floats(0, 100), share)
+    )
+    spans = st.tuples(share, share).map(sorted).map(lambda pair: Interval(start=pair[0], stop=pair[1]))
+    shapes = [
+        st.builds(Rescale, amount=share),
+        st.builds(Threshold, percentile=share),
+        st.builds(Mimic, percentile=share),
+    ]
+    others = [forms, courses, spans, *shapes]
+    chosen = st.lists(st.sampled_from(range(len(others))), unique=True)
+    behind = chosen.flatmap(lambda places: st.tuples(*[others[i] for i in places]))
+    guided = st.builds(lambda first, rest: (first, *rest), st.builds(Cfg, scale=st.floats(0, 100)), behind)
+    return st.just(()) | guided
 
 
 def recipes(texts: st.SearchStrategy[str] = TEXTS) -> st.SearchStrategy[Recipe]:
@@ -33,7 +70,7 @@ def recipes(texts: st.SearchStrategy[str] = TEXTS) -> st.SearchStrategy[Recipe]:
         eta=st.none() | st.floats(0, 1),
         spacing=st.sampled_from(SPACINGS),
         steps=st.integers(1, 1000),
-        guides=st.lists(st.builds(Cfg, scale=st.floats(0, 100)), max_size=1).map(tuple),
+        guides=guides(),
     )
     return st.builds(
         Recipe,

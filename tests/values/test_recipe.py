@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from pydantic import ValidationError
 
 from mezzotint.values.errors import BadValue, MezzotintError, UnknownName
+from mezzotint.values.guides import KINDS, Cfg
 from mezzotint.values.noise import MAX_SEED
-from mezzotint.values.recipe import Cfg, ModelUse, Numerics, Pass, Prompt, Recipe
+from mezzotint.values.recipe import ModelUse, Numerics, Pass, Prompt, Recipe
 from values.samples import PLAIN, recipes
 
 JSON = PLAIN.to_json()
@@ -97,7 +98,9 @@ SPOILED = [
     ("7.5", "101", "guidance: 101 is out of range; use 0 to 100"),
     ("7.5", '"7"', "guidance: must be a number, not '7'; use 0 to 100"),
     ("7.5", "true", "guidance: must be a number, not True; use 0 to 100"),
-    ('"kind":"cfg"', '"kind":"pag"', "kind: 'pag' is not allowed; use 'cfg'"),
+    ('"kind":"cfg"', '"kind":"resale"', "unknown guide 'resale'; did you mean rescale? "
+     "known: " + ", ".join(KINDS)),
+    ('"kind":"cfg"', '"kind":5', "unknown guide '5'; known: " + ", ".join(KINDS)),
     ('"kind":"cpu"', '"kind":"gpu"', "unknown noise 'gpu'; did you mean cpu? known: cpu, nv, comfy, comfy-0.3, invoke"),
     ('"width":64', '"width":513', "width: 513 is not a multiple of 8; use 8 to 4096 in steps of 8"),
     ('"width":64', '"width":-8', "width: -8 is out of range; use 8 to 4096 in steps of 8"),
@@ -126,7 +129,8 @@ SPOILED = [
      "unknown spacing 'kar\\nras'; did you mean karras? known: leading, trailing, linspace, karras"),
     ('"exact"', '"exakt"', "unknown numerics 'exakt'; did you mean exact? known: exact, fast"),
     ('"guides":[', '"guides":[5,', "cfg: must be an object with fields, not 5; known: kind, scale"),
-    ('"guides":[', '"guides":[{"kind":"cfg","scale":1},', "guides: has too many entries; use at most 1"),
+    ('"guides":[', '"guides":[{"kind":"cfg","scale":1},', "guides: there are two of the kind cfg; keep one of them"),
+    ('"guides":[', '"guides":[' + '{"kind":"rescale"},' * 32, "guides: has too many entries; use at most 32"),
     ('"guides":[{"kind":"cfg","scale":7.5}]', '"guides":"cfg"',
      "guides: must be a list, not 'cfg'; use a list of objects"),
 ]  # fmt: skip

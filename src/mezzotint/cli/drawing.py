@@ -13,6 +13,8 @@ from mezzotint.cli.flags import Flag, from_option, word
 from mezzotint.cli.output import output
 from mezzotint.values.adapters import from_flag, in_prompt, inversion_from_flag
 from mezzotint.values.errors import BadValue
+from mezzotint.values.guide_text import with_guides
+from mezzotint.values.guides import KINDS
 from mezzotint.values.options import OPTIONS, assemble
 
 MOST = 1000
@@ -47,6 +49,14 @@ FLAGS: tuple[Flag, ...] = (
         from_option(option, "noise" if option.path[0] == "noise" else "picture")
         for option in OPTIONS
         if option.name != "prompt"
+    ),
+    Flag(
+        "guide",
+        str,
+        f"what else steers, in order: {', '.join(kind for kind in KINDS if kind != 'cfg')}; may be repeated",
+        shown="NAME:VALUE,...",
+        group="picture",
+        repeated=True,
     ),
     Flag(
         "lora",
@@ -86,6 +96,7 @@ def checked(given: Mapping[str, Any]) -> Mapping[str, Any]:
         inversion_from_flag(text)
     prompt, _ = in_prompt(options["prompt"])
     recipe = assemble({**options, "prompt": prompt}, _ASSUMED).model_copy(update={"adapters": adapters})
+    with_guides(recipe, given["guide"] or ())
     recipe.following(count - 1)
     files = output(given["output"], recipe.prompt.text, given["overwrite"], count)
     return MappingProxyType({**given, "options": options, "output": files})

@@ -24,7 +24,9 @@ def run(given: Mapping[str, Any]) -> int:
     count: int = given["count"]
     quiet: bool = given["quiet"]
     output: Output = given["output"]
-    first = compose_flat(given["options"], given["lora"] or (), given["embedding"] or ())
+    first = compose_flat(
+        given["options"], given["lora"] or (), given["embedding"] or (), given["guide"] or ()
+    )
     recipes = [first.following(i) for i in range(count)]
     engine = Engine(given["device"], given["threads"])
     say = _silent if quiet else print

@@ -39,6 +39,7 @@ def generate(
     variation_seed: int | None = None,
     variation_strength: float | None = None,
     seed_resize: str | None = None,
+    guide: Sequence[str] | None = None,
     lora: Sequence[str] | None = None,
     embedding: Sequence[str] | None = None,
     device: str | None = None,
@@ -46,6 +47,7 @@ def generate(
 ) -> Picture:
     """The picture of `prompt`; None takes the default of the model's family, and a random seed for `seed`.
 
+    `guide` are what steers besides `guidance`, in the order of their work: `("rescale:0.7", "interval:0.2,0.8")`.
     `lora` are files of LoRA and its kin, each with its strength after a colon: `("pixel.safetensors:0.8",)`.
     `embedding` are files of textual inversions, `FILE` or `NAME=FILE`, whose names stand for them in the prompts.
     `picture.recipe.seed` is the seed that was used and `picture.save("apple.png")` keeps the recipe in the file.
@@ -75,6 +77,7 @@ def generate(
         variation_seed=variation_seed,
         variation_strength=variation_strength,
         seed_resize=seed_resize,
+        guide=guide,
         lora=lora,
         embedding=embedding,
     )

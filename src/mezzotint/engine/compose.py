@@ -12,6 +12,7 @@ from mezzotint.families.registry import find
 from mezzotint.families.shelf import VARIABLE, folders, on_shelf
 from mezzotint.values.adapters import Named, from_flag, in_prompt, inversion_from_flag
 from mezzotint.values.errors import ModelNotFound
+from mezzotint.values.guide_text import with_guides
 from mezzotint.values.options import assemble
 from mezzotint.values.recipe import AdapterUse, ModelUse, Recipe
 
@@ -44,11 +45,13 @@ def compose(
     variation_seed: int | None = None,
     variation_strength: float | None = None,
     seed_resize: str | None = None,
+    guide: Sequence[str] | None = None,
     lora: Sequence[str] | None = None,
     embedding: Sequence[str] | None = None,
 ) -> Recipe:
     """The recipe of one picture; None takes the family's default, and a random seed for `seed`.
 
+    `guide` are guides as `NAME` or `NAME:VALUE,FIELD=VALUE`, which work behind `guidance` in their order.
     `lora` are adapters as `FILE` or `FILE:0.8`; `<lora:NAME:0.8>` in the prompt names one in the model folders.
     `embedding` are textual inversions as `FILE` or `NAME=FILE`; those of the model folders answer to their names.
     Raises BadValue and UnknownName for values no recipe may have, and what finding the model raises.
@@ -78,11 +81,14 @@ def compose(
         "variation_strength": variation_strength,
         "seed_resize": seed_resize,
     }
-    return compose_flat(flat, lora or (), embedding or ())
+    return compose_flat(flat, lora or (), embedding or (), guide or ())
 
 
 def compose_flat(
-    flat: Mapping[str, object], lora: Sequence[str] = (), embedding: Sequence[str] = ()
+    flat: Mapping[str, object],
+    lora: Sequence[str] = (),
+    embedding: Sequence[str] = (),
+    guide: Sequence[str] = (),
 ) -> Recipe:
     """`compose` for surfaces that hold the options of `values.options` as a mapping by name; None is absent."""
     text, named = in_prompt(str(flat.get("prompt") or ""))
@@ -101,7 +107,7 @@ def compose_flat(
         "seed": secrets.randbelow(SEEDS) if flat.get("seed") is None else None,
         "variation_seed": secrets.randbelow(SEEDS) if flat.get("variation_strength") else None,
     }
-    recipe = assemble({**flat, "prompt": text} if named else flat, defaults)
+    recipe = with_guides(assemble({**flat, "prompt": text} if named else flat, defaults), guide)
     inversions = inversions_of(recipe.prompt, tuple(map(inversion_from_flag, embedding)), located.family)
     if not adapters and not inversions:
         return recipe

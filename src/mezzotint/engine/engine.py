@@ -12,6 +12,7 @@ import torch
 from mezzotint import __version__
 from mezzotint.diffusion.samplers.step import Step
 from mezzotint.engine import stages
+from mezzotint.engine.guiding import guides_of, texts_of
 from mezzotint.engine.model import Models, Opened
 from mezzotint.engine.placement import Placement, place
 from mezzotint.values.errors import BadValue
@@ -59,8 +60,8 @@ class Engine:
         started = perf_counter()
         opened = self._models.get(use.model, numerics.precision)
         yield Prepared(recipe_count=len(recipes), steps=use.steps, model=opened.model.family.name)
-        guided = stages.guidance_scale(use) != 1
-        work = opened.work(recipes[0].width, recipes[0].height, len(recipes) * (2 if guided else 1))
+        texts = texts_of(guides_of(use, opened.model.prediction))
+        work = opened.work(recipes[0].width, recipes[0].height, len(recipes) * len(texts))
         placement = self.placement.suited(work)
         latent: torch.Tensor | None = None
         for step, seconds in self._steps(opened, recipes, placement):
@@ -84,10 +85,10 @@ class Engine:
         taught = opened.taught(recipes[0].inversions)
         with placement.pinned(exact):
             opened.merge(adapters)
-            guided = stages.guidance_scale(use) != 1
+            guides = guides_of(use, opened.model.prediction)
             begun = stages.begin(opened.model, recipes, device)
-            conditioning = stages.encode(opened.model, recipes, guided, device, taught)
-            steps = stages.sample(stages.denoiser(opened, conditioning, use, len(recipes)), begun, use)
+            conditionings = stages.encode(opened.model, recipes, texts_of(guides), device, taught)
+            steps = stages.sample(stages.denoiser(opened, conditionings, guides, len(recipes)), begun, use)
         while True:
             before = perf_counter()
             with placement.pinned(exact):

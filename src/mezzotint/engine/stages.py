@@ -3,18 +3,29 @@
 Each takes what the one before gave. All pictures of one call share model, size and pass, and differ in prompt and
 seed. Whoever calls sees to threads and precision (`Placement.pinned`). Nothing here keeps state between calls.
 
-Shapes: N pictures, K conditionings of one picture (1, or 2 with guidance), T tokens, D text width, C h w a latent.
+Shapes: N pictures, K conditionings of one picture (1, or 2 with guidance, or more), T tokens, D text width, C h w a
+latent.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from mezzotint.diffusion.denoise import Denoiser, NetworkCall, predictor
-from mezzotint.diffusion.guidance.cfg import cfg, plain
+from mezzotint.diffusion.denoise import (
+    EMPTY,
+    NEGATIVE,
+    POSITIVE,
+    Denoiser,
+    Reply,
+    Request,
+    RequestCall,
+    asker,
+)
+from mezzotint.diffusion.guidance.guide import Guide, guided
 from mezzotint.diffusion.noise import ImageNoise, Noise
 from mezzotint.diffusion.noises import origin
 from mezzotint.diffusion.path import Level
@@ -42,11 +53,11 @@ class Begun:
 def encode(
     model: Model,
     recipes: Sequence[Recipe],
-    guided: bool,
+    texts: Sequence[str],
     device: torch.device,
     taught: TaughtWords = NO_WORDS,
-) -> Conditioning:
-    """Prompts -> the conditioning of K N pictures: first of every prompt, then, when `guided`, of every negative.
+) -> Mapping[str, Conditioning]:
+    """Prompts -> for each name in `texts` (of the questions that are asked) the conditioning of N pictures.
 
     Equal texts are encoded once, one text a network call, so a prompt's states never depend on its neighbours.
     `taught` are the words of the recipes' inversions.
@@ -59,16 +70,15 @@ def encode(
             f"{model.family.title} draws from {needs} besides a text, and this recipe has none",
             "use a text-to-image model; mezzotint models lists the kinds",
         )
-    wanted = [(_asked(recipe, negative=False), recipe.prompt.clip_skip) for recipe in recipes]
-    if guided:
-        wanted += [(_asked(recipe, negative=True), recipe.prompt.clip_skip) for recipe in recipes]
-    made = {key: model.conditioning(*key, device, taught) for key in dict.fromkeys(wanted)}
-    return stacked([made[key] for key in wanted])
+    wanted = {name: [(_asked(recipe, name), recipe.prompt.clip_skip) for recipe in recipes] for name in texts}
+    keys = dict.fromkeys(key for of_name in wanted.values() for key in of_name)
+    made = {key: model.conditioning(*key, device, taught) for key in keys}
+    return {name: stacked([made[key] for key in of_name]) for name, of_name in wanted.items()}
 
 
-def _asked(recipe: Recipe, negative: bool) -> Asked:
-    text = recipe.prompt.negative if negative else recipe.prompt.text
-    return Asked(text, recipe.width, recipe.height, negative)
+def _asked(recipe: Recipe, name: str) -> Asked:
+    texts = {POSITIVE.text: recipe.prompt.text, NEGATIVE.text: recipe.prompt.negative, EMPTY.text: ""}
+    return Asked(texts[name], recipe.width, recipe.height, name != POSITIVE.text)
 
 
 def stacked(parts: Sequence[Conditioning]) -> Conditioning:
@@ -107,32 +117,30 @@ def begin(model: Model, recipes: Sequence[Recipe], device: torch.device) -> Begu
     return Begun(x, plan, placed)
 
 
-def denoiser(opened: Opened, conditioning: Conditioning, use: Pass, count: int) -> Denoiser:
-    """The guided denoiser of one pass over `count` pictures whose conditioning `encode` gave."""
-    predict = predictor(_call(opened, conditioning, count), opened.model.prediction)
-    scale = guidance_scale(use)
-    return plain(predict) if scale == 1 else cfg(predict, scale)
+def denoiser(
+    opened: Opened, conditionings: Mapping[str, Conditioning], guides: Sequence[Guide], count: int
+) -> Denoiser:
+    """The guided denoiser of one run over `count` pictures whose conditionings `encode` gave."""
+    return guided(asker(_call(opened, conditionings, count), opened.model.prediction), guides)
 
 
-def guidance_scale(use: Pass) -> float:
-    """The scale of classifier-free guidance of a pass; 1, which needs no negative prompt, where there is none."""
-    return use.guides[0].scale if use.guides else 1.0
-
-
-def _call(opened: Opened, conditioning: Conditioning, count: int) -> NetworkCall:
+def _call(opened: Opened, conditionings: Mapping[str, Conditioning], count: int) -> RequestCall:
     network, dtype = opened.model.denoiser, opened.dtype
-    pooled, planes = conditioning.pooled, conditioning.planes
-    cond = Conditioning(
-        tokens=conditioning.tokens.to(dtype),
-        pooled=None if pooled is None else pooled.to(dtype),
-        numbers=conditioning.numbers,
-        planes=None if planes is None else planes.to(dtype),
-    )
-    copies = cond.tokens.shape[0] // count
 
-    def call(x: Tensor, t: Tensor) -> Tensor:
-        sample = network(x.to(dtype).repeat(copies, 1, 1, 1), t.repeat(copies), cond).sample
-        return sample.unflatten(0, (copies, count))
+    @cache
+    def together(texts: tuple[str, ...]) -> Conditioning:
+        cond = stacked([conditionings[text] for text in texts])
+        return Conditioning(
+            tokens=cond.tokens.to(dtype),
+            pooled=None if cond.pooled is None else cond.pooled.to(dtype),
+            numbers=cond.numbers,
+            planes=None if cond.planes is None else cond.planes.to(dtype),
+        )
+
+    def call(x: Tensor, t: Tensor, request: Request) -> Reply:
+        copies = len(request.texts)
+        output = network(x.to(dtype).repeat(copies, 1, 1, 1), t.repeat(copies), together(request.texts))
+        return Reply(output.sample.unflatten(0, (copies, count)))
 
     return call
 

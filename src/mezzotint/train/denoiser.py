@@ -17,8 +17,9 @@ from PIL import Image
 from pydantic import TypeAdapter
 from torch import Generator, Tensor, nn
 
-from mezzotint.diffusion.denoise import predictor
+from mezzotint.diffusion.denoise import NEGATIVE, POSITIVE, always, predictor
 from mezzotint.diffusion.guidance.cfg import cfg
+from mezzotint.diffusion.guidance.guide import constant, guided
 from mezzotint.diffusion.noise import SeededNoise
 from mezzotint.diffusion.objective import loss as objective
 from mezzotint.diffusion.path import Diffused, scaled_linear
@@ -171,9 +172,9 @@ class DenoiserTask:
 
         plan = make_plan(self.path, "karras", self.config.shown_steps)
         x = self.path.begin(noise.initial().to(self.device), plan.levels[0])
-        for step in dpmpp_2m(
-            cfg(predictor(call, self.prediction), self.config.guidance), x, plan, noise, 0.0
-        ):
+        ask = always(predictor(call, self.prediction), (POSITIVE, NEGATIVE))
+        denoise = guided(ask, [cfg(constant(self.config.guidance))])
+        for step in dpmpp_2m(denoise, x, plan, noise, 0.0):
             x = step.x
         return x / self.config.scale
 

@@ -13,6 +13,8 @@ from pathlib import PurePath
 from types import MappingProxyType
 
 from mezzotint.values.adapters import tag
+from mezzotint.values.guide_text import to_text
+from mezzotint.values.guides import Cfg
 from mezzotint.values.recipe import Recipe
 
 SAMPLER_TITLES: Mapping[str, str] = MappingProxyType(
@@ -56,7 +58,8 @@ def _params(recipe: Recipe) -> Iterator[tuple[str, str]]:
     yield "Sampler", SAMPLER_TITLES[walk.sampler]
     yield "Schedule type", SPACING_TITLES[walk.spacing]
     for guide in walk.guides:
-        yield "CFG scale", repr(guide.scale).removesuffix(".0")
+        if isinstance(guide, Cfg):
+            yield "CFG scale", repr(guide.scale).removesuffix(".0")
     yield "Seed", str(recipe.seed)
     yield "Size", f"{recipe.width}x{recipe.height}"
     if walk.model.sha256:
@@ -80,6 +83,9 @@ def _params(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield "RNG", "NV"
     if walk.eta is not None:
         yield "Eta", repr(walk.eta).removesuffix(".0")
+    others = [to_text(guide) for guide in walk.guides if not isinstance(guide, Cfg)]
+    if others:
+        yield "Guides", " ".join(others)
 
 
 def _quote(value: str) -> str:

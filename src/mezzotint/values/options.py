@@ -7,7 +7,7 @@ flat values and a Recipe. Knows no command line library and no family's defaults
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, cast, get_args, get_origin
+from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -15,7 +15,8 @@ from mezzotint.values.errors import UnknownName
 from mezzotint.values.recipe import Recipe
 from mezzotint.values.value import Value, extra, limits
 
-Path = tuple[str | int, ...]
+Path = tuple[str | int | type[Value], ...]
+"""Fields and places in lists from the Recipe to a leaf; a type is the first entry of this type in a list of several."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,27 @@ def _walk(kind: type[Value], above: Path = ()) -> Iterator[Option]:
 
 
 def _part(annotation: Any) -> tuple[type[object], Path]:
-    """The type that a field holds, without None, Annotated and tuple, and the index of the first tuple entry."""
+    """The type that a field holds, without None, Annotated and tuple, and the place of the first tuple entry.
+
+    Of several types in a tuple it is the first: only this one has options.
+    """
     while True:
         origin, inner = get_origin(annotation), get_args(annotation)
         if origin is tuple:
-            return inner[0], (0,)
+            entry, several = _entry(inner[0])
+            return entry, (entry if several else 0,)
         if origin is None or (origin is not Annotated and not _optional(annotation)):
             return (cast(type[object], annotation) if isinstance(annotation, type) else object), ()
         annotation = inner[0]
+
+
+def _entry(annotation: Any) -> tuple[type[Any], bool]:
+    """The first of the types of a tuple's entries, and whether there are several."""
+    several = False
+    while get_origin(annotation) is not None:
+        several = several or get_origin(annotation) is Union or get_origin(annotation) is types.UnionType
+        annotation = get_args(annotation)[0]
+    return annotation, several
 
 
 def _optional(annotation: Any) -> bool:
@@ -89,7 +103,7 @@ def assemble(flat: Mapping[str, object], defaults: Mapping[str, object]) -> Reci
     for name in (*flat, *defaults):
         if name not in _NAMES:
             raise UnknownName("option", name, _NAMES)
-    tree: dict[str | int, object] = {}
+    tree: dict[Any, object] = {}
     for option in OPTIONS:
         given = flat.get(option.name)
         value = defaults.get(option.name) if given is None else given
@@ -100,9 +114,9 @@ def assemble(flat: Mapping[str, object], defaults: Mapping[str, object]) -> Reci
     return Recipe.model_validate(_lists_to_tuples(tree))
 
 
-def _put(tree: dict[str | int, object], path: Path, value: object) -> None:
+def _put(tree: dict[Any, object], path: Path, value: object) -> None:
     for key in path[:-1]:
-        tree = cast(dict[str | int, object], tree.setdefault(key, {}))
+        tree = cast(dict[Any, object], tree.setdefault(0 if isinstance(key, type) else key, {}))
     tree[path[-1]] = value
 
 
@@ -110,7 +124,7 @@ def _lists_to_tuples(node: object) -> object:
     """`node` with every dict whose only key is 0 made a tuple of one."""
     if not isinstance(node, dict):
         return node
-    inner = {key: _lists_to_tuples(value) for key, value in cast(dict[str | int, object], node).items()}
+    inner = {key: _lists_to_tuples(value) for key, value in cast(dict[Any, object], node).items()}
     return tuple(inner.values()) if set(inner) == {0} else inner
 
 
@@ -124,6 +138,10 @@ def _get(recipe: Recipe, path: Path) -> object:
     for key in path:
         if isinstance(key, str):
             node = dict(node)[key]
+        elif isinstance(key, type):
+            node = next((entry for entry in node if isinstance(entry, key)), None)
+            if node is None:
+                return None
         elif len(node) <= key:
             return None
         else:

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from mezzotint.values.errors import BadValue, shorten
+from mezzotint.values.guides import Guides
 from mezzotint.values.names import NUMERICS, PRECISIONS, PREDICTIONS, SAMPLERS, SPACINGS
 from mezzotint.values.noise import MAX_SEED, NoiseUse, Seed, kind_alone
 from mezzotint.values.value import LISTED, POSITIVE_ZERO, Value, one_of, option, plain_text
@@ -111,21 +112,6 @@ def _told_apart(uses: tuple[InversionUse, ...]) -> tuple[InversionUse, ...]:
     return uses
 
 
-class Cfg(Value):
-    """Classifier-free guidance (Ho and Salimans 2022): clean = negative + scale * (positive - negative)."""
-
-    kind: Literal["cfg"] = "cfg"
-    scale: Annotated[
-        float,
-        POSITIVE_ZERO,
-        option("guidance", "how strongly to follow the prompt (1 switches guidance off)", least=0, most=100),
-    ]
-
-
-Guide = Cfg
-"""What steers a pass; a tagged union once there is a second kind."""
-
-
 class Pass(Value):
     """One walk from noise to a clean latent. `eta` None is the sampler's own default."""
 
@@ -137,7 +123,7 @@ class Pass(Value):
     ] = None
     spacing: Annotated[SpacingName, option("spacing", "how the noise levels are spread", names=SPACINGS)]
     steps: Annotated[int, option("steps", "number of denoising steps", least=1, most=1000)]
-    guides: Annotated[tuple[Guide, ...], LISTED, Field(max_length=1)] = ()
+    guides: Guides = ()
 
 
 class Numerics(Value):

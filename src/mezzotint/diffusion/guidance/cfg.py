@@ -1,33 +1,26 @@
 """Classifier-free guidance (Ho & Salimans 2022): away from the negative answer, through the positive one.
 
-Takes a Predictor, gives a Denoiser. It acts on clean latents; as they are affine in the output, with the same
-coefficients for all K, the outcome is that of guiding the outputs. Does not know prompts.
+It acts on clean latents; as they are affine in the output, with the same coefficients for all answers, the outcome is
+that of guiding the outputs. The strength may differ from level to level; where it is 1 the negative is not asked.
+Does not know prompts.
 """
 
 from torch import Tensor
 
-from mezzotint.diffusion.denoise import Denoiser, Predictor
-from mezzotint.diffusion.path import Level
+from mezzotint.diffusion.denoise import NEGATIVE, POSITIVE, Answers, Denoiser, Predictor, always
+from mezzotint.diffusion.guidance.guide import Guide, Scale, guided
 
 
-def cfg(predict: Predictor, scale: float) -> Denoiser:
-    """Guides with K = 2 answers, positive first; ValueError for another K.
+def cfg(scale: Scale) -> Guide:
+    """Adds (scale - 1) times what the positive answer has more than the negative one."""
 
-    Scale 1 gives the positive answer to the bit: callers then save the negative by using `plain`.
-    """
+    def move(clean: Tensor, answers: Answers) -> Tensor:
+        positive, negative = answers.clean[POSITIVE], answers.clean[NEGATIVE]
+        return clean + (scale(answers.level) - 1) * (positive - negative)
 
-    def denoise(x: Tensor, level: Level) -> Tensor:
-        positive, negative = predict(x, level)
-        return positive + (scale - 1) * (positive - negative)
-
-    return denoise
+    return Guide(move, (NEGATIVE,), lambda level: scale(level) != 1)
 
 
 def plain(predict: Predictor) -> Denoiser:
     """Takes the only answer, K = 1; ValueError for another K."""
-
-    def denoise(x: Tensor, level: Level) -> Tensor:
-        (clean,) = predict(x, level)
-        return clean
-
-    return denoise
+    return guided(always(predict, (POSITIVE,)), ())
