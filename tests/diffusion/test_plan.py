@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from diffusion.toys import PATH, STEADY
 from mezzotint.diffusion.path import Diffused, scaled_linear
-from mezzotint.diffusion.plan import SPACINGS, Plan, make_plan
+from mezzotint.diffusion.plan import Plan, make_plan
+from mezzotint.diffusion.spacings import SPACINGS
 from mezzotint.values import names
 
 EACH = pytest.mark.parametrize("spacing", SPACINGS)
@@ -101,7 +102,7 @@ def test_a_count_that_the_model_cannot_have_is_refused(steps: int) -> None:
 
 def test_an_unknown_spacing_is_a_key_error() -> None:
     with pytest.raises(KeyError):
-        make_plan(PATH, "exponential", 5)
+        make_plan(PATH, "unknown", 5)
 
 
 def test_registry_is_frozen_and_has_the_names_that_users_see() -> None:

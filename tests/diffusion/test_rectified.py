@@ -12,9 +12,11 @@ from mezzotint.diffusion.denoise import Denoiser, predictor
 from mezzotint.diffusion.noise import SeededNoise
 from mezzotint.diffusion.objective import loss, weight
 from mezzotint.diffusion.path import Level, Path, Rectified, noised
-from mezzotint.diffusion.plan import SPACINGS, Plan, make_plan
+from mezzotint.diffusion.plan import Plan, make_plan
 from mezzotint.diffusion.prediction import FLOW, PREDICTIONS
 from mezzotint.diffusion.samplers.registry import SAMPLERS
+from mezzotint.diffusion.samplers.step import Tuning
+from mezzotint.diffusion.spacings import SPACINGS
 
 FLOWING = Rectified(3.0)
 EACH = pytest.mark.parametrize("sampler", SAMPLERS)
@@ -153,7 +155,7 @@ def exact(x: torch.Tensor, start: Level, end: Level, mean: float, deviation: flo
 
 
 def walk(sampler: str, path: Path, steps: int, denoise: Denoiser, x: torch.Tensor) -> torch.Tensor:
-    *_, last = SAMPLERS[sampler].sample(denoise, x, make_plan(path, "trailing", steps), no_noise, 0.0)
+    *_, last = SAMPLERS[sampler].sample(denoise, x, make_plan(path, "trailing", steps), no_noise, Tuning())
     return last.x
 
 
@@ -162,7 +164,7 @@ def walk(sampler: str, path: Path, steps: int, denoise: Denoiser, x: torch.Tenso
 def test_one_known_picture_is_found_along_a_straight_line(sampler: str, steps: int) -> None:
     target, noise = normal(seed=4, dtype=torch.float64), normal(dtype=torch.float64)
     for step in SAMPLERS[sampler].sample(
-        dirac(target), noise, make_plan(FLOWING, "trailing", steps), no_noise, 0.0
+        dirac(target), noise, make_plan(FLOWING, "trailing", steps), no_noise, Tuning()
     ):
         assert float((step.x - noised(target, noise, step.level)).abs().max()) < 1e-13
 
@@ -177,7 +179,7 @@ def test_order_of_convergence(sampler: str, order: int, deviation: float) -> Non
         table = 3 * even / (1 + 2 * even)
         plan = Plan(FLOWING, tuple(FLOWING.level(s, i) for i, s in enumerate(table)))
         x = normal(dtype=torch.float64)
-        *_, last = SAMPLERS[sampler].sample(gaussian(0.3, deviation), x, plan, no_noise, 0.0)
+        *_, last = SAMPLERS[sampler].sample(gaussian(0.3, deviation), x, plan, no_noise, Tuning())
         errors.append(float((last.x - exact(x, plan.levels[0], plan.levels[-1], 0.3, deviation)).abs().max()))
     for coarse, fine in pairwise(errors):
         assert torch.tensor(coarse / fine).log2().item() == pytest.approx(order, abs=0.2)
@@ -198,20 +200,24 @@ def test_from_pure_noise_to_the_data(sampler: str) -> None:
 def test_renewed_noise_keeps_the_spread_of_the_data(sampler: str, eta: float) -> None:
     noise = SeededNoise(range(16), (4, 16, 16))
     plan = make_plan(FLOWING, "trailing", 300)
-    *_, last = SAMPLERS[sampler].sample(gaussian(0.3, 0.5), noise.initial(), plan, noise, eta)
+    *_, last = SAMPLERS[sampler].sample(gaussian(0.3, 0.5), noise.initial(), plan, noise, Tuning(eta))
     assert float(last.x.mean()) == pytest.approx(0.3, abs=0.02)
     assert float(last.x.std()) == pytest.approx(0.5, rel=0.04)
 
 
 @EACH
-@EACH_SPACING
-@pytest.mark.parametrize("steps", [1, 2, 3, 5, 100])
-def test_no_nan_at_either_end(sampler: str, spacing: str, steps: int) -> None:
+def test_no_nan_at_either_end(sampler: str) -> None:
+    for spacing in SPACINGS:
+        for steps in (1, 2, 4, 6):
+            must_be_finite(sampler, spacing, steps)
+
+
+def must_be_finite(sampler: str, spacing: str, steps: int) -> None:
     plan = make_plan(FLOWING, spacing, steps)
     entry = SAMPLERS[sampler]
     flow = predictor(lambda x, t: bent(x, Level(t.reshape(-1, 1, 1, 1), t, t))[None], FLOW)
     x = FLOWING.begin(normal(), plan.levels[0])
-    found = list(entry.sample(lambda x, level: flow(x, level)[0], x, plan, fixed_noise(), entry.default_eta))
+    found = list(entry.sample(lambda x, level: flow(x, level)[0], x, plan, fixed_noise(), entry.tuning))
     assert len(found) == steps
     assert all(bool(step.x.isfinite().all() and step.clean.isfinite().all()) for step in found)
     assert all(step.x.shape == SHAPE and step.x.dtype == torch.float32 for step in found)

@@ -9,9 +9,26 @@ from torch import Tensor
 from mezzotint.diffusion.denoise import Denoiser
 from mezzotint.diffusion.path import Diffused, Level, scaled_linear
 from mezzotint.diffusion.plan import Plan, make_plan
+from mezzotint.diffusion.samplers.registry import SAMPLERS
 
 PATH = Diffused(scaled_linear(0.00085, 0.012, 1000))
-DETERMINISTIC = ("ddim", "euler", "plms", "dpmpp_2m")
+DETERMINISTIC = tuple(name for name, entry in SAMPLERS.items() if not entry.tuning.eta)
+ALONE = (
+    "ddim",
+    "ddpm",
+    "euler",
+    "euler_a",
+    "heun",
+    "dpm2",
+    "dpm2_a",
+    "dpmpp_2s_a",
+    "dpmpp_sde",
+    "lcm",
+    "tcd",
+)
+"""Samplers whose step is a function of x alone; the others remember earlier steps."""
+NEARLY = ("plms",)
+"""Samplers whose last x is not the clean latent of the last call, because slopes of earlier ones weigh in."""
 SHAPE = (3, 4, 5, 6)
 STEADY = settings(max_examples=40, deadline=None, derandomize=True)
 """Examples that are the same on every run, however slow the machine."""

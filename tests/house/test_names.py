@@ -3,9 +3,9 @@
 values/ cannot look into the registries, which need torch; so the names are written twice and held equal here.
 """
 
-from mezzotint.diffusion.plan import SPACINGS
 from mezzotint.diffusion.prediction import PREDICTIONS
 from mezzotint.diffusion.samplers.registry import SAMPLERS
+from mezzotint.diffusion.spacings import SPACINGS
 from mezzotint.families.registry import FAMILIES
 from mezzotint.values import names
 

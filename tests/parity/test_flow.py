@@ -17,6 +17,7 @@ from mezzotint.diffusion.path import Level, Rectified, noised
 from mezzotint.diffusion.plan import Plan, make_plan
 from mezzotint.diffusion.prediction import FLOW
 from mezzotint.diffusion.samplers.registry import SAMPLERS
+from mezzotint.diffusion.samplers.step import Tuning
 from parity.diffusion_reference import THEIR_NUMPY, DoubleTorch, fake_network, relative, start
 
 BOUND = 1e-10
@@ -79,7 +80,7 @@ def ours_along(sampler: str, plan: Plan, x: Tensor) -> Iterator[Tensor]:
     def noise(a: Level, b: Level, purpose: str) -> Tensor:
         raise AssertionError("noise was drawn")
 
-    for step in SAMPLERS[sampler].sample(denoise, x, plan, noise, 0.0):
+    for step in SAMPLERS[sampler].sample(denoise, x, plan, noise, Tuning()):
         yield step.x
 
 

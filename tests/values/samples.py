@@ -19,6 +19,7 @@ from mezzotint.values.guides import (
 from mezzotint.values.names import NOISES, NUMERICS, PRECISIONS, PREDICTIONS, SAMPLERS, SPACINGS
 from mezzotint.values.noise import GPUS, MAX_SEED, NoiseUse
 from mezzotint.values.recipe import ModelUse, Numerics, Pass, Prompt, Recipe
+from mezzotint.values.sampling import SamplerOptions
 
 FACTS = RunFacts("0.1.0", "2.13.0", "cpu", 2, "native", "ab" * 32, 1.5)
 PLAIN = Recipe(
@@ -68,7 +69,12 @@ def recipes(texts: st.SearchStrategy[str] = TEXTS) -> st.SearchStrategy[Recipe]:
         model=models,
         sampler=st.sampled_from(SAMPLERS),
         eta=st.none() | st.floats(0, 1),
+        options=st.builds(
+            SamplerOptions, s_noise=st.none() | st.floats(0, 2), order=st.none() | st.integers(1, 4)
+        ),
         spacing=st.sampled_from(SPACINGS),
+        rho=st.none() | st.floats(0.1, 20),
+        shift=st.none() | st.floats(0.01, 100),
         steps=st.integers(1, 1000),
         guides=guides(),
     )

@@ -78,6 +78,10 @@ def test_what_is_rendered_is_parsed(recipe: Recipe) -> None:
         "model",
         "prediction",
         "eta",
+        "s_noise",
+        "order",
+        "rho",
+        "shift",
         "numerics",
         "precision",
         "noise_gpu",
@@ -168,10 +172,10 @@ def test_corners_of_the_grammar(text: str, found: Infotext) -> None:
 @pytest.mark.parametrize(
     ("params", "flat"),
     [
-        ({"Sampler": "Heun", "Schedule type": "Automatic"}, {}),
+        ({"Sampler": "Heunish", "Schedule type": "Automatic"}, {}),
         (
             {"Sampler": "euler A", "Schedule type": "SGM Uniform"},
-            {"sampler": "euler_a", "spacing": "trailing"},
+            {"sampler": "euler_a", "spacing": "sgm_uniform"},
         ),
         ({"CFG scale": "nan", "Steps": "1e3", "Seed": "-1", "Size-1": "9" * 5000}, {"noise": "nv"}),
         (

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 
+from mezzotint.values import names
 from mezzotint.values.errors import BadValue, UnknownName
 from mezzotint.values.options import OPTIONS, assemble, flatten
 from mezzotint.values.recipe import Recipe
@@ -20,9 +21,18 @@ def test_the_table_is_pinned() -> None:
         "clip_skip": (int, 1, 12, None, ()),
         "model": (str, *none, "mini", ()),
         "prediction": (str, *none, None, ("noise", "velocity")),
-        "sampler": (str, *none, None, ("ddim", "plms", "euler", "euler_a", "dpmpp_2m")),
+        "sampler": (str, *none, None, names.SAMPLERS),
         "eta": (float, 0, 1, None, ()),
-        "spacing": (str, *none, None, ("leading", "trailing", "linspace", "karras")),
+        "s_noise": (float, 0, 2, None, ()),
+        "s_churn": (float, 0, 1000, None, ()),
+        "s_tmin": (float, 0, 1000, None, ()),
+        "s_tmax": (float, 0, 1000, None, ()),
+        "order": (int, 1, 4, None, ()),
+        "restarts": (int, 0, 20, None, ()),
+        "spacing": (str, *none, None, names.SPACINGS),
+        "rho": (float, 0.1, 20, None, ()),
+        "shift": (float, 0.01, 100, None, ()),
+        "sigmas": (tuple[float, ...], *none, None, ()),
         "steps": (int, 1, 1000, None, ()),
         "guidance": (float, 0, 100, None, ()),
         "seed": (int, 0, 2**64 - 1, None, ()),

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from mezzotint.values.errors import BadValue, MezzotintError, UnknownName
 from mezzotint.values.guides import KINDS, Cfg
+from mezzotint.values.names import SAMPLERS, SPACINGS
 from mezzotint.values.noise import MAX_SEED
 from mezzotint.values.recipe import ModelUse, Numerics, Pass, Prompt, Recipe
 from values.samples import PLAIN, recipes
@@ -32,8 +33,10 @@ def test_canonical_json_is_pinned() -> None:
         '{"adapters":[],"height":96,"inversions":[],"noise":{"batch":1,"ensd":0,"gpu":null,'
         '"index":0,"kind":"cpu","resize_from":null,"variation_seed":0,"variation_strength":0.0},'
         '"numerics":{"mode":"exact","precision":"float32"},"passes":[{"eta":null,'
-        '"guides":[{"kind":"cfg","scale":7.5}],"model":{"base":"mini","prediction":null,"sha256":null},'
-        '"sampler":"euler_a","spacing":"karras","steps":20}],"prompt":{"clip_skip":null,"negative":"dog",'
+        '"guides":[{"kind":"cfg","scale":7.5}],"model":{"base":"mini","prediction":null,"sha256":null},"options":{'
+        '"order":null,"restart_from":null,"restart_to":null,"restarts":null,"s_churn":null,"s_noise":null,"s_tmax":null,'
+        '"s_tmin":null,"tolerance":null},"rho":null,"sampler":"euler_a","shift":null,"sigmas":null,"spacing":"karras",'
+        '"steps":20}],"prompt":{"clip_skip":null,"negative":"dog",'
         '"text":"a cat, sitting"},"seed":42,"version":1,"width":64}'
     )
 
@@ -90,7 +93,8 @@ SPOILED = [
     ('"steps":20', '"steps":"20"', "steps: must be a whole number, not '20'; use 1 to 1000"),
     ('"steps":20', '"steps":true', "steps: must be a whole number, not True; use 1 to 1000"),
     ('"steps":20', '"step":20', "steps: is missing; give a value for it"),
-    ('"steps":20', '"steps":20,"x":1', "x: is not a known field; known: model, sampler, eta, spacing, steps, guides"),
+    ('"steps":20', '"steps":20,"x":1', "x: is not a known field; known: "
+     "model, sampler, eta, options, spacing, rho, shift, sigmas, steps, guides"),
     ('"steps":20', '"steps":20,"steps":21', "recipe: has the key 'steps' twice; keep one of them"),
     ("7.5", "NaN", "recipe: holds NaN, which is not a finite number; use a finite number"),
     ("7.5", "-Infinity", "recipe: holds -Infinity, which is not a finite number; use a finite number"),
@@ -124,9 +128,9 @@ SPOILED = [
     ('"base":"mini"', '"base":""', "model: is empty; give a value for it"),
     ('"sha256":null', '"sha256":"AB"', "sha256: 'AB' has the wrong form; use 64 lower-case hexadecimal digits"),
     ('"euler_a"', '"Euler A "',
-     "unknown sampler 'Euler A '; did you mean euler_a? known: ddim, plms, euler, euler_a, dpmpp_2m"),
+     "unknown sampler 'Euler A '; did you mean euler_a? known: " + ", ".join(SAMPLERS)),
     ('"karras"', '"kar\\nras"',
-     "unknown spacing 'kar\\nras'; did you mean karras? known: leading, trailing, linspace, karras"),
+     "unknown spacing 'kar\\nras'; did you mean karras? known: " + ", ".join(SPACINGS)),
     ('"exact"', '"exakt"', "unknown numerics 'exakt'; did you mean exact? known: exact, fast"),
     ('"guides":[', '"guides":[5,', "cfg: must be an object with fields, not 5; known: kind, scale"),
     ('"guides":[', '"guides":[{"kind":"cfg","scale":1},', "guides: there are two of the kind cfg; keep one of them"),

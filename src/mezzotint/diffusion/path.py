@@ -61,6 +61,14 @@ class Path(ABC):
         """The level of `sigma`, `()` or `(B, 1, 1, 1)`; sigma 0 is the clean latent and has t = 0."""
 
     @abstractmethod
+    def sigma_of(self, ratio: Tensor) -> Tensor:
+        """Sigma (float64) where noise weighs `ratio` times the signal, sigma / alpha = ratio; of any shape."""
+
+    @abstractmethod
+    def sigma_told(self, t: Tensor) -> Tensor:
+        """Sigma (float64) where the network is told `t`, of any shape; t = 0 is the least that it can be told."""
+
+    @abstractmethod
     def training(self, place: Tensor) -> Level:
         """The level `(B, 1, 1, 1)` of whole places (int64 `B`), taken from the table."""
 
@@ -113,6 +121,14 @@ class Diffused(Path):
         sigma = sigma.double()
         return Level(self.t_at(sigma), torch.ones_like(sigma), sigma, step, call)
 
+    def sigma_of(self, ratio: Tensor) -> Tensor:
+        """The ratio itself, as alpha is 1."""
+        return ratio.double()
+
+    def sigma_told(self, t: Tensor) -> Tensor:
+        """As `sigma_at`: place and time are the same."""
+        return self.sigma_at(t)
+
     def training(self, place: Tensor) -> Level:
         """The level `(B, 1, 1, 1)` of whole training times (int64 `B`), taken from the table."""
         sigma = self.sigmas.to(place.device)[place].reshape(-1, 1, 1, 1)
@@ -152,6 +168,14 @@ class Rectified(Path):
         """The level of `sigma` within 0 .. 1, `()` or `(B, 1, 1, 1)`; alpha is 1 - sigma and t is T * sigma."""
         sigma = sigma.double()
         return Level(sigma * self.times, 1 - sigma, sigma, step, call)
+
+    def sigma_of(self, ratio: Tensor) -> Tensor:
+        """Ratio / (1 + ratio), as alpha is 1 - sigma; an infinite ratio is sigma = 1."""
+        return 1 / (1 + 1 / ratio.double())
+
+    def sigma_told(self, t: Tensor) -> Tensor:
+        """Sigma is t / T."""
+        return t.double() / self.times
 
     def training(self, place: Tensor) -> Level:
         """The level `(B, 1, 1, 1)` of whole places (int64 `B`), taken from the table."""

@@ -1,18 +1,18 @@
-"""The levels that a sampler walks through, and the published ways to space them.
+"""The levels that a sampler walks through.
 
-Takes a path and a step count, gives N + 1 levels in float64, made once, the last of them clean. A spacing is
-a function `(path, steps) -> sigmas`, N of them, falling. Does not know samplers.
+Takes a path and where its levels lie, gives N + 1 levels in float64, made once, the last of them clean. Does not
+know samplers.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
 from mezzotint.diffusion.path import Level, Path
+from mezzotint.diffusion.spacings import SPACINGS
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,43 +46,18 @@ class Plan:
         return Plan(self.path, self.levels[start : end + 1])
 
 
-Spacing = Callable[[Path, int], Tensor]
-"""`(path, steps N) -> N falling sigmas` in float64; the final 0 is the plan's."""
+def make_plan(path: Path, spacing: str, steps: int, rho: float | None = None) -> Plan:
+    """A plan of `steps` steps; KeyError for a spacing not in SPACINGS, ValueError unless 1 <= steps <= T.
 
-
-def leading(path: Path, steps: int) -> Tensor:
-    """Every (T // N)-th time from 1 up: DDIM (Song et al. 2021) with Stable Diffusion's `steps_offset` of 1.
-
-    The offset gives way when all T times are used.
+    `rho` None is the spacing's own, where it has one.
     """
-    times = torch.arange(steps).flip(0) * (path.times // steps)
-    return path.sigma_at(times + (1 if steps < path.times else 0))
-
-
-def trailing(path: Path, steps: int) -> Tensor:
-    """Every (T / N)-th time from the last down, rounded (Lin et al. 2023, table 2)."""
-    return path.sigma_at((path.times - torch.arange(steps) * (path.times / steps)).round() - 1)
-
-
-def linspace(path: Path, steps: int) -> Tensor:
-    """N even times from the last to the first, as the reference of the path has them (`Path.even`)."""
-    return path.even(steps)
-
-
-def karras(path: Path, steps: int) -> Tensor:
-    """From the largest trained sigma to the smallest, even in sigma^(1/7) (Karras et al. 2022, eq. 5)."""
-    ends = path.sigmas ** (1 / 7)
-    return torch.lerp(ends[-1], ends[0], torch.linspace(0, 1, steps, dtype=torch.float64)) ** 7
-
-
-SPACINGS: Mapping[str, Spacing] = MappingProxyType(
-    {s.__name__: s for s in (leading, trailing, linspace, karras)}
-)
-
-
-def make_plan(path: Path, spacing: str, steps: int) -> Plan:
-    """A plan of `steps` steps; KeyError for a spacing not in SPACINGS, ValueError unless 1 <= steps <= T."""
     if not 1 <= steps <= path.times:
         raise ValueError(f"steps must lie in 1..{path.times}, not {steps}")
-    sigmas = torch.cat([SPACINGS[spacing](path, steps), torch.zeros(1, dtype=torch.float64)])
-    return Plan(path, tuple(path.level(sigma, step) for step, sigma in enumerate(sigmas.unbind())))
+    entry = SPACINGS[spacing]
+    return plan_of(path, entry.place(path, steps, entry.rho if rho is None else rho))
+
+
+def plan_of(path: Path, sigmas: Tensor) -> Plan:
+    """The plan through `sigmas`, which fall and are above 0, and then to 0."""
+    ends = torch.cat([sigmas.double(), torch.zeros(1, dtype=torch.float64)])
+    return Plan(path, tuple(path.level(sigma, step) for step, sigma in enumerate(ends.unbind())))

@@ -28,10 +28,11 @@ from mezzotint.diffusion.denoise import (
 from mezzotint.diffusion.guidance.guide import Guide, guided
 from mezzotint.diffusion.noise import ImageNoise, Noise
 from mezzotint.diffusion.noises import origin
-from mezzotint.diffusion.path import Level
-from mezzotint.diffusion.plan import Plan, make_plan
+from mezzotint.diffusion.path import Level, Path, Rectified
+from mezzotint.diffusion.plan import Plan, make_plan, plan_of
 from mezzotint.diffusion.samplers.registry import SAMPLERS
-from mezzotint.diffusion.samplers.step import Step
+from mezzotint.diffusion.samplers.step import Step, Tuning
+from mezzotint.diffusion.spacings import SPACINGS
 from mezzotint.engine.model import Opened
 from mezzotint.families.conditions import Asked
 from mezzotint.families.family import Model
@@ -106,15 +107,37 @@ def begin(model: Model, recipes: Sequence[Recipe], device: torch.device) -> Begu
             f"{first.width}x{first.height} does not divide by {multiple}",
             f"use multiples of {multiple}",
         )
-    plan = make_plan(family.path, first.passes[0].spacing, first.passes[0].steps)
+    plan = planned(family.path, first.passes[0])
     shape = (family.latent.channels, first.height // factor, first.width // factor)
     noise = ImageNoise([origin(recipe.seed, recipe.noise, shape, factor) for recipe in recipes])
-    x = family.path.begin(noise.initial(), plan.levels[0]).to(device)
+    x = plan.path.begin(noise.initial(), plan.levels[0]).to(device)
 
     def placed(a: Level, b: Level, purpose: str) -> Tensor:
         return noise(a, b, purpose).to(device)
 
     return Begun(x, plan, placed)
+
+
+def planned(path: Path, use: Pass) -> Plan:
+    """The levels of a pass on the path of its model. Raises BadValue for what path or spacing have no use for."""
+    if use.shift is not None:
+        if not isinstance(path, Rectified):
+            raise BadValue("shift", "only models of flow matching have one", "leave it out")
+        path = Rectified(use.shift, path.times)
+    if use.rho is not None and (use.sigmas is not None or not SPACINGS[use.spacing].rho):
+        able = ", ".join(name for name, entry in SPACINGS.items() if entry.rho)
+        given = use.spacing if use.sigmas is None else "a list of sigmas"
+        raise BadValue("rho", f"{given} has no use for it", f"leave it out or use {able}")
+    if use.sigmas is not None:
+        most = float(path.sigmas[-1])
+        if isinstance(path, Rectified) and use.sigmas[0] > most:
+            raise BadValue("sigmas", f"{use.sigmas[0]:g} is beyond {most:g}, all noise", f"begin at {most:g}")
+        return plan_of(path, torch.tensor(use.sigmas, dtype=torch.float64))
+    if use.steps > path.times:
+        raise BadValue(
+            "steps", f"this model has no more than {path.times} levels, not {use.steps}", "use fewer"
+        )
+    return make_plan(path, use.spacing, use.steps, use.rho)
 
 
 def denoiser(
@@ -148,14 +171,20 @@ def _call(opened: Opened, conditionings: Mapping[str, Conditioning], count: int)
 def sample(denoise: Denoiser, begun: Begun, use: Pass) -> Iterator[Step]:
     """The steps of the pass's sampler; `x` of the last is the clean latent.
 
-    Raises BadValue for an eta that the sampler has no use for.
+    Raises BadValue for an option that the sampler has no use for.
     """
-    entry = SAMPLERS[use.sampler]
-    if use.eta and not entry.takes_eta:
-        able = ", ".join(name for name, other in SAMPLERS.items() if other.takes_eta)
-        raise BadValue("eta", f"{use.sampler} adds no noise on its way", f"leave it out or use {able}")
-    eta = entry.default_eta if use.eta is None else use.eta
-    return entry.sample(denoise, begun.x, begun.plan, begun.noise, eta)
+    return SAMPLERS[use.sampler].sample(denoise, begun.x, begun.plan, begun.noise, tuning(use))
+
+
+def tuning(use: Pass) -> Tuning:
+    """What the options of a pass set on its sampler. Raises BadValue for one that the sampler does not read."""
+    given = use.options.given() | ({} if use.eta is None else {"eta": use.eta})
+    try:
+        return SAMPLERS[use.sampler].tuned(given)
+    except KeyError as error:
+        name = str(error.args[0])
+    able = ", ".join(other for other, entry in SAMPLERS.items() if name in entry.takes)
+    raise BadValue(name, f"{use.sampler} has no use for it", f"leave it out or use {able}")
 
 
 def decode(opened: Opened, latent: Tensor, together: bool) -> Tensor:

@@ -26,6 +26,7 @@ from mezzotint.diffusion.path import Diffused, scaled_linear
 from mezzotint.diffusion.plan import make_plan
 from mezzotint.diffusion.prediction import PREDICTIONS
 from mezzotint.diffusion.samplers.dpmpp_2m import dpmpp_2m
+from mezzotint.diffusion.samplers.step import Tuning
 from mezzotint.nets.autoencoder import Autoencoder
 from mezzotint.nets.clip import ClipText
 from mezzotint.nets.conditioning import Conditioning
@@ -174,7 +175,7 @@ class DenoiserTask:
         x = self.path.begin(noise.initial().to(self.device), plan.levels[0])
         ask = always(predictor(call, self.prediction), (POSITIVE, NEGATIVE))
         denoise = guided(ask, [cfg(constant(self.config.guidance))])
-        for step in dpmpp_2m(denoise, x, plan, noise, 0.0):
+        for step in dpmpp_2m(denoise, x, plan, noise, Tuning()):
             x = step.x
         return x / self.config.scale
 

@@ -16,14 +16,12 @@ from mezzotint.values.adapters import tag
 from mezzotint.values.guide_text import to_text
 from mezzotint.values.guides import Cfg
 from mezzotint.values.recipe import Recipe
-
-SAMPLER_TITLES: Mapping[str, str] = MappingProxyType(
-    {"ddim": "DDIM", "plms": "PLMS", "euler": "Euler", "euler_a": "Euler a", "dpmpp_2m": "DPM++ 2M"}
+from mezzotint.values.sampler_names import (
+    SAMPLER_TITLES,
+    SPACING_TITLES,
+    sampler_called,
+    spacing_called,
 )
-SPACING_TITLES: Mapping[str, str] = MappingProxyType(
-    {"leading": "DDIM", "trailing": "SGM Uniform", "linspace": "Uniform", "karras": "Karras"}
-)
-"""The schedule types that place their levels in the same way ("DDIM": multiples of a whole stride, plus one)."""
 
 MAX_LINE = 2**16
 """The longest line of settings that is read, in characters; a longer one is prompt."""
@@ -56,7 +54,8 @@ def _params(recipe: Recipe) -> Iterator[tuple[str, str]]:
     walk, prompt = recipe.passes[0], recipe.prompt
     yield "Steps", str(walk.steps)
     yield "Sampler", SAMPLER_TITLES[walk.sampler]
-    yield "Schedule type", SPACING_TITLES[walk.spacing]
+    if walk.sigmas is None:
+        yield "Schedule type", SPACING_TITLES[walk.spacing]
     for guide in walk.guides:
         if isinstance(guide, Cfg):
             yield "CFG scale", repr(guide.scale).removesuffix(".0")
@@ -148,13 +147,13 @@ def _split_sizes(pairs: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 def options(found: Infotext) -> dict[str, object]:
     """The flat options that `found` settles, for `values.options.assemble`; what has no counterpart is left out."""
     params = found.params
-    sampler, karras = _split_title(params.get("Sampler", ""))
-    spacing = "Karras" if karras else params.get("Schedule type", "")
+    sampler, spacing = _split_title(params.get("Sampler", ""))
+    spacing = spacing or params.get("Schedule type", "")
     flat: dict[str, object] = {
         "prompt": found.prompt,
         "negative": found.negative,
-        "sampler": _named(SAMPLER_TITLES, sampler),
-        "spacing": _named(SPACING_TITLES, spacing),
+        "sampler": sampler_called(sampler),
+        "spacing": spacing_called(spacing),
         "guidance": _number(params.get("CFG scale", ""), r"[0-9]{1,4}(\.[0-9]{1,20})?", float),
     }
     for name, key in _WHOLE.items():
@@ -189,13 +188,12 @@ def _noise(params: Mapping[str, str]) -> dict[str, object]:
     }
 
 
-def _split_title(title: str) -> tuple[str, bool]:
+def _split_title(title: str) -> tuple[str, str]:
     # Before 1.9 the schedule was part of the sampler's name.
-    return title.removesuffix(" Karras"), title.endswith(" Karras")
-
-
-def _named(titles: Mapping[str, str], title: str) -> str | None:
-    return next((name for name, known in titles.items() if known.lower() == title.lower()), None)
+    for schedule in ("Karras", "Exponential"):
+        if title.endswith(f" {schedule}"):
+            return title.removesuffix(f" {schedule}"), schedule
+    return title, ""
 
 
 def _number(text: str, form: str, kind: type[int] | type[float]) -> int | float | None:

@@ -4,8 +4,38 @@ Plain tuples in the order in which they are shown. A test holds them equal to th
 which this layer cannot import. Knows nothing of what a name stands for.
 """
 
-SAMPLERS = ("ddim", "plms", "euler", "euler_a", "dpmpp_2m")
-SPACINGS = ("leading", "trailing", "linspace", "karras")
+SAMPLERS = (
+    "ddim",
+    "ddpm",
+    "plms",
+    "euler",
+    "euler_a",
+    "heun",
+    "dpm2",
+    "dpm2_a",
+    "dpmpp_2s_a",
+    "dpmpp_2m",
+    "dpmpp_sde",
+    "lcm",
+    "tcd",
+)
+SPACINGS = (
+    "leading",
+    "trailing",
+    "linspace",
+    "karras",
+    "exponential",
+    "polyexponential",
+    "sgm_uniform",
+    "simple",
+    "beta",
+    "kl_optimal",
+    "linear_quadratic",
+    "turbo",
+    "align_your_steps",
+    "align_your_steps_xl",
+    "align_your_steps_svd",
+)
 FAMILIES = (
     "mini",
     "toy",

@@ -5,7 +5,7 @@ flat values and a Recipe. Knows no command line library and no family's defaults
 """
 
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass
 from typing import Annotated, Any, Union, cast, get_args, get_origin
 
@@ -21,14 +21,16 @@ Path = tuple[str | int | type[Value], ...]
 
 @dataclass(frozen=True)
 class Option:
-    """One flat option. `path` is its place in the Recipe; `type` is int, float or str; limits are included.
+    """One flat option. `path` is its place in the Recipe; `type` is int, float, str or a tuple of one of them.
+
+    Limits are included.
 
     `default` is what the Recipe itself assumes; None where a value must come from the user or the family.
     """
 
     name: str
     path: Path
-    type: type
+    type: Any
     help: str
     default: object
     minimum: float | None
@@ -40,21 +42,24 @@ def _walk(kind: type[Value], above: Path = ()) -> Iterator[Option]:
     for name, info in kind.model_fields.items():
         inner, place = _part(info.annotation)
         here = (*above, name, *place)
-        if issubclass(inner, Value):
+        if isinstance(inner, type) and issubclass(inner, Value):
             yield from _walk(inner, here)
         elif "option" in extra(info):
             yield _option(info, here, inner)
 
 
-def _part(annotation: Any) -> tuple[type[object], Path]:
-    """The type that a field holds, without None, Annotated and tuple, and the place of the first tuple entry.
+def _part(annotation: Any) -> tuple[Any, Path]:
+    """The type that a field holds, without None and Annotated.
 
-    Of several types in a tuple it is the first: only this one has options.
+    Of a tuple of values it is the type of its first entry, with the place; of several types in a tuple the first: only
+    this one has options. A tuple of numbers is itself one option.
     """
     while True:
         origin, inner = get_origin(annotation), get_args(annotation)
         if origin is tuple:
             entry, several = _entry(inner[0])
+            if not issubclass(entry, Value):
+                return annotation, ()
             return entry, (entry if several else 0,)
         if origin is None or (origin is not Annotated and not _optional(annotation)):
             return (cast(type[object], annotation) if isinstance(annotation, type) else object), ()
@@ -75,7 +80,7 @@ def _optional(annotation: Any) -> bool:
     return len(inner) == 2 and inner[1] is types.NoneType
 
 
-def _option(info: FieldInfo, path: Path, kind: type[object]) -> Option:
+def _option(info: FieldInfo, path: Path, kind: Any) -> Option:
     noted, bounds = extra(info), limits(info)
     return Option(
         name=cast(str, noted["option"]),
@@ -104,6 +109,9 @@ def assemble(flat: Mapping[str, object], defaults: Mapping[str, object]) -> Reci
         if name not in _NAMES:
             raise UnknownName("option", name, _NAMES)
     tree: dict[Any, object] = {}
+    listed = flat.get("sigmas")
+    if isinstance(listed, Sized):  # the list says how many steps there are
+        defaults = {**defaults, "steps": len(listed)}
     for option in OPTIONS:
         given = flat.get(option.name)
         value = defaults.get(option.name) if given is None else given

@@ -14,12 +14,14 @@ from pydantic import (
     BeforeValidator,
     Field,
     StringConstraints,
+    model_validator,
 )
 
 from mezzotint.values.errors import BadValue, shorten
 from mezzotint.values.guides import Guides
 from mezzotint.values.names import NUMERICS, PRECISIONS, PREDICTIONS, SAMPLERS, SPACINGS
 from mezzotint.values.noise import MAX_SEED, NoiseUse, Seed, kind_alone
+from mezzotint.values.sampling import SamplerOptions, falling
 from mezzotint.values.value import LISTED, POSITIVE_ZERO, Value, one_of, option, plain_text
 
 VERSION = 1
@@ -113,7 +115,10 @@ def _told_apart(uses: tuple[InversionUse, ...]) -> tuple[InversionUse, ...]:
 
 
 class Pass(Value):
-    """One walk from noise to a clean latent. `eta` None is the sampler's own default."""
+    """One walk from noise to a clean latent. What is None is the sampler's, the spacing's or the model's own.
+
+    `sigmas`, one for each step, take the place of the spacing.
+    """
 
     model: ModelUse = Field(default_factory=ModelUse)
     sampler: Annotated[SamplerName, option("sampler", "how the noise is removed", names=SAMPLERS)]
@@ -121,9 +126,31 @@ class Pass(Value):
         float | None,
         option("eta", "fresh noise per step, for samplers that use it (0 is none)", least=0, most=1),
     ] = None
+    options: SamplerOptions = Field(default_factory=SamplerOptions)
     spacing: Annotated[SpacingName, option("spacing", "how the noise levels are spread", names=SPACINGS)]
+    rho: Annotated[
+        float | None,
+        option("rho", "how much denser at small levels, for karras and polyexponential", least=0.1, most=20),
+    ] = None
+    shift: Annotated[
+        float | None,
+        option("shift", "how far levels move to noise, for models of flow matching", least=0.01, most=100),
+    ] = None
+    sigmas: Annotated[
+        tuple[float, ...] | None,
+        LISTED,
+        AfterValidator(falling),
+        option("sigmas", "the noise levels themselves, falling, without the final 0"),
+    ] = None
     steps: Annotated[int, option("steps", "number of denoising steps", least=1, most=1000)]
     guides: Guides = ()
+
+    @model_validator(mode="after")
+    def _one_step_for_each_sigma(self) -> Self:
+        if self.sigmas is not None and self.steps != len(self.sigmas):
+            told = f"is {self.steps}, but there are {len(self.sigmas)} sigmas"
+            raise BadValue("steps", told, "leave it out or give as many")
+        return self
 
 
 class Numerics(Value):

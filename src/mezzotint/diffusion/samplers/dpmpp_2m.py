@@ -1,6 +1,6 @@
 """DPM-Solver++(2M) (Lu et al. 2022, algorithm 2): aims at where the clean latent is moving to.
 
-Draws no noise; eta is not used.
+Draws no noise.
 """
 
 from collections.abc import Iterator
@@ -11,10 +11,11 @@ from torch import Tensor
 from mezzotint.diffusion.denoise import Denoiser
 from mezzotint.diffusion.noise import Noise
 from mezzotint.diffusion.plan import Plan
-from mezzotint.diffusion.samplers.step import Step, toward
+from mezzotint.diffusion.samplers.moves import toward
+from mezzotint.diffusion.samplers.step import Step, Tuning
 
 
-def dpmpp_2m(denoise: Denoiser, x: Tensor, plan: Plan, noise: Noise, eta: float) -> Iterator[Step]:
+def dpmpp_2m(denoise: Denoiser, x: Tensor, plan: Plan, noise: Noise, tuning: Tuning) -> Iterator[Step]:
     """One call a step; second order, but first order in the first step and in a step to sigma = 0.
 
     A step from alpha = 0 is infinitely long in log(alpha / sigma), so the one after it is of first order too.

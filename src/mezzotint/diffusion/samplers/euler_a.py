@@ -11,9 +11,9 @@ from mezzotint.diffusion.denoise import Denoiser
 from mezzotint.diffusion.noise import Noise
 from mezzotint.diffusion.plan import Plan
 from mezzotint.diffusion.samplers.ddim import ddim
-from mezzotint.diffusion.samplers.step import Step
+from mezzotint.diffusion.samplers.step import Step, Tuning
 
 
-def euler_a(denoise: Denoiser, x: Tensor, plan: Plan, noise: Noise, eta: float) -> Iterator[Step]:
+def euler_a(denoise: Denoiser, x: Tensor, plan: Plan, noise: Noise, tuning: Tuning) -> Iterator[Step]:
     """One call and one draw of noise a step."""
-    return ddim(denoise, x, plan, noise, eta)
+    return ddim(denoise, x, plan, noise, tuning)

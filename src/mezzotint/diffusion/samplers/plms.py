@@ -2,7 +2,7 @@
 
 The first step has no history and calls the network twice, as Stable Diffusion's own sampler does. What is
 averaged are noises; diffusers averages the outputs themselves, which for velocities is another method. Draws
-no noise; eta is not used.
+no noise.
 """
 
 from collections import deque
@@ -15,14 +15,14 @@ from torch import Tensor
 from mezzotint.diffusion.denoise import Denoiser
 from mezzotint.diffusion.noise import Noise
 from mezzotint.diffusion.plan import Plan
-from mezzotint.diffusion.samplers.step import Step
+from mezzotint.diffusion.samplers.step import Step, Tuning
 
 _ADAMS_BASHFORTH = ((1,), (3, -1), (23, -16, 5), (55, -59, 37, -9))
 """Shares of the slopes, newest first, by how many there are. They are those for even steps; steps in sigma
 are not, which leaves a method of second order."""
 
 
-def plms(denoise: Denoiser, x: Tensor, plan: Plan, noise: Noise, eta: float) -> Iterator[Step]:
+def plms(denoise: Denoiser, x: Tensor, plan: Plan, noise: Noise, tuning: Tuning) -> Iterator[Step]:
     """N + 1 calls for N steps (one call when N = 1)."""
     slopes: deque[Tensor] = deque(maxlen=len(_ADAMS_BASHFORTH))
     for index, here, there in plan.steps():

@@ -1,10 +1,11 @@
-"""What a sampler is, and the one move that all of them make.
+"""What a sampler is: its type, how it can be tuned, and the step that it gives.
 
-A sampler takes a Denoiser, a latent, a plan, a source of noise and eta, and gives one Step for every step of
-the plan. The caller owns the loop: it may look at each step or stop at any. Coefficients are made in float64
-and then cast to the dtype of x.
+A sampler takes a Denoiser, a latent, a plan, a source of noise and its tuning, and gives one Step for every step of
+the plan. The caller owns the loop: it may look at each step or stop at any. Coefficients are made in float64 and
+then cast to the dtype of x.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -29,14 +30,28 @@ class Step:
     clean: Tensor
 
 
-Sampler = Callable[[Denoiser, Tensor, Plan, Noise, float], Iterator[Step]]
-"""`(denoise, x B C H W, plan, noise, eta) -> steps`; eta, 0 .. 1, is how much of the noise is drawn anew."""
+@dataclass(frozen=True)
+class Tuning:
+    """What can be set on samplers; each reads what its registry entry names and ignores the rest.
 
-
-def toward(clean: Tensor, x: Tensor, start: Level, end: Level) -> Tensor:
-    """Moves x from level `start` to `end`, keeping its noise and what the network takes for the clean latent.
-
-    This is the exact solution of the sampling equation for a `clean` that does not change on the way (DDIM,
-    Song et al. 2021). At end.sigma = 0 it is `clean` itself.
+    `eta`, 0 .. 1, is how much of the noise is drawn anew in each step, and `s_noise` a factor on what is drawn.
+    `s_churn` is how much noise is added before the steps from sigmas within `s_tmin` .. `s_tmax` (Karras et al. 2022,
+    algorithm 2). `order` is the most history or stages that a step uses. `tolerance` is the relative error of a
+    step of adaptive length. `restarts` repeats the stretch between two ratios of noise to signal, `restart_from`
+    down to `restart_to` (Xu et al. 2023).
     """
-    return end.alpha.to(x) * clean + (end.sigma / start.sigma).to(x) * (x - start.alpha.to(x) * clean)
+
+    eta: float = 0.0
+    s_noise: float = 1.0
+    s_churn: float = 0.0
+    s_tmin: float = 0.0
+    s_tmax: float = math.inf
+    order: int = 1
+    tolerance: float = 0.05
+    restarts: int = 0
+    restart_from: float = 2.0
+    restart_to: float = 0.1
+
+
+Sampler = Callable[[Denoiser, Tensor, Plan, Noise, Tuning], Iterator[Step]]
+"""`(denoise, x B C H W, plan, noise, tuning) -> steps`."""
