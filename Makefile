@@ -1,5 +1,5 @@
 # Short verbs. Everything assumes that the virtual environment you work in is active.
-.PHONY: setup test check check-all bench tree format
+.PHONY: setup test check check-all bench tree matrix format
 
 setup:      ## install the package to work on it
 	pip install -c constraints.txt -e ".[dev]"
@@ -20,6 +20,9 @@ bench:      ## speed beside diffusers, printed as the README's table
 
 tree:       ## write the annotated tree of the README anew
 	python tools/readme.py tree
+
+matrix:     ## write docs/checkpoints.md, what is done with each published kind of file
+	PYTHONPATH=tests:$$PYTHONPATH python -m families.matrix_page
 
 format:     ## lay out the code, mend what a script can mend
 	ruff format

@@ -29,7 +29,8 @@ def manifest(kind: str) -> dict[str, Any]:
 
 
 def empty(entry: list[Any], default: str) -> Tensor:
-    dtype, shape = (entry[0], entry[1:]) if entry and isinstance(entry[0], str) else (default, entry)
+    named = entry and isinstance(entry[0], str) and entry[0] != "n"
+    dtype, shape = (entry[0], entry[1:]) if named else (default, entry)
     return torch.empty(
         [1 if side == "n" else side for side in shape], dtype=getattr(torch, dtype), device="meta"
     )

@@ -1,6 +1,7 @@
 """The complete tables of the published checkpoints: every key is taken or left out on purpose, and everything fits."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from families.published import FOLDERS, KINDS, checkpoint, tensors
 from mezzotint.families.assemble import check_fit, empty_model, weights_of
 from mezzotint.families.layouts import folder, single_file, unet_diffusers
 from mezzotint.families.layouts.unet_diffusers import ADD_EMBEDDING, CLASS_EMBEDDING
-from mezzotint.families.resolve import resolve, shapes_of
+from mezzotint.families.resolve import Resolved, resolve, shapes_of
 from mezzotint.families.sd1 import SD1, SD1_INPAINTING
 from mezzotint.families.sd2 import SD2, SD2_DEPTH, SD2_INPAINTING, SD2_UNCLIP
 from mezzotint.families.sdxl import SDXL, SDXL_REFINER
@@ -64,6 +65,11 @@ COUNTS = {
 """How many names are taken, and how many are left out on purpose."""
 
 
+@cache
+def resolved(kind: str) -> Resolved:
+    return resolve(checkpoint(kind), None)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_key_is_taken_or_knowingly_left_out(kind: str) -> None:
     everything = checkpoint(kind, tensors(kind, optional=True))
@@ -89,7 +95,7 @@ def test_every_weight_of_our_networks_is_filled_with_the_right_shape(kind: str) 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_geometry_read_off_the_shapes_is_that_of_the_family(kind: str) -> None:
-    family, own = resolve(checkpoint(kind), None).family, FAMILY[kind]
+    family, own = resolved(kind).family, FAMILY[kind]
     assert (family.name, family.autoencoder, family.latent) == (own.name, own.autoencoder, own.latent)
     assert family.schedule == own.schedule and family.condition is own.condition
     if kind == "ldm_sd21-unclip-l":
@@ -110,11 +116,11 @@ def test_the_geometry_read_off_the_shapes_is_that_of_the_family(kind: str) -> No
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_family_writes_its_own_layout_as_it_was_read(kind: str) -> None:
-    resolved = resolve(checkpoint(kind), None)
+    found = resolved(kind)
     write = folder_of if kind in FOLDERS else single_file_of
-    ours = resolved.table.load(checkpoint(kind).source)
-    back = write(resolved.family).export(InMemory(resolved.checkpoint.path, ours))
-    taken = resolved.table.match(checkpoint(kind).source).taken
+    ours = found.table.load(checkpoint(kind).source)
+    back = write(found.family).export(InMemory(found.checkpoint.path, ours))
+    taken = found.table.match(checkpoint(kind).source).taken
     if kind.endswith("refiner"):
         assert sorted(map(one_folder, back)) == sorted(map(one_folder, taken))
     else:
@@ -152,15 +158,15 @@ def test_each_form_of_the_unet_alone_is_read_and_written() -> None:
     ],
 )
 def test_what_is_predicted_is_told_or_stays_open(kind: str, prediction: str | None, by: str) -> None:
-    resolved = resolve(checkpoint(kind), None)
-    assert (resolved.decided.prediction.name if resolved.decided else None) == prediction
-    assert resolved.decided_by["prediction"] == by
+    found = resolved(kind)
+    assert (found.decided.prediction.name if found.decided else None) == prediction
+    assert found.decided_by["prediction"] == by
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_exporting_gives_the_published_names_and_shapes_back(kind: str) -> None:
     source = checkpoint(kind).source
-    table = resolve(checkpoint(kind), None).table
+    table = resolved(kind).table
     back = table.export(InMemory(source.path, table.load(source)))
     assert {n: t.shape for n, t in back.items()} == {n: source[n].shape for n in table.match(source).taken}
 

@@ -12,7 +12,7 @@ UNKNOWN = "something unknown"
 
 ADD_ONS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
-        "a LoRA": re.compile(r".*(?:\blora_(?:up|down|A|B)\b|_lora\.)"),
+        "a LoRA": re.compile(r".*(?:\blora_(?:up|down|A|B)\b|_lora\.|^(?:unet|text_encoder):\d+:)"),
         "a ControlNet": re.compile(r"(?:control_model|controlnet_cond_embedding)\."),
         "an SD 3 model": re.compile(r"(?:model\.diffusion_model\.)?joint_blocks\."),
         "a vision tower": re.compile(r"(?:vision_model|visual)\."),

@@ -1,0 +1,356 @@
+"""The matrix of checkpoint kinds: every cell from evidence, never from a claim.
+
+For each manifest: does a small model of that layout open and run, is it recognised by names and shapes, is every key
+of the published file taken or named as left out, do all keys at reduced widths come back to the last byte, and which
+tests compare its network with the reference. A cell that is not true says so. `matrix_page` writes it down.
+"""
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from torch import Tensor
+
+from adapters.loras import published
+from adapters.test_dialects import whole
+from adapters.test_image_prompt import UNET as PROMPTED
+from adapters.test_image_prompt import file_of
+from families.matrix_rows import MODEL, ROWS, Row
+from families.published import FOLDER_OF, checkpoint, tensors
+from families.reduced import FAMILIES, saved, small
+from families.test_controls import TOYS, spelled
+from families.test_controls import weights as random_weights
+from families.test_pictures import TOWER
+from mezzotint.adapters.image_prompt import form_of, open_image_prompt
+from mezzotint.adapters.inversion import inversion_in
+from mezzotint.adapters.lora import bound
+from mezzotint.families.conditions import Asked
+from mezzotint.families.controls import controlnet_table, open_controlnet
+from mezzotint.families.export import export_diffusers
+from mezzotint.families.family import Model
+from mezzotint.families.kinds import kind_of
+from mezzotint.families.layouts import (
+    ip_adapter,
+    mmdit_checkpoint,
+    mmdit_diffusers,
+    tiny_numbered,
+    unet_diffusers,
+    vision_hf,
+    vision_open,
+)
+from mezzotint.families.pictures import open_tiny, open_vision
+from mezzotint.families.registry import open_model
+from mezzotint.families.resolve import Resolved, resolve
+from mezzotint.nets.conditioning import Conditioning
+from mezzotint.nets.controlnet import ControlNet, ControlNetGeometry
+from mezzotint.nets.tiny import TinyAutoencoder, TinyGeometry
+from mezzotint.nets.unet import UNetGeometry
+from mezzotint.nets.vision import ClipVision
+from mezzotint.values.errors import MezzotintError
+from mezzotint.values.recipe import ModelUse
+from mezzotint.weights.files import InMemory
+from mezzotint.weights.layout import Layout
+
+PARITY = Path(__file__).parents[1] / "parity"
+KINDS = tuple(sorted(path.name.removesuffix(".json.gz") for path in FOLDER_OF.glob("*.json.gz")))
+YES = "yes"
+
+
+@dataclass(frozen=True)
+class Cells:
+    """One line of the matrix: YES, or what is not so; `keys` counts names taken and left out."""
+
+    opens: str
+    recognised: str
+    keys: str
+    bytes: str
+    parity: str
+
+
+def cells(kind: str) -> Cells:
+    """The evidence about one kind."""
+    row = ROWS[kind]
+    return Cells(
+        _tried(lambda: opens(kind, row)),
+        _tried(lambda: recognised(kind, row)),
+        _tried(lambda: keys(kind)),
+        _tried(lambda: same_bytes(kind)),
+        compared(row),
+    )
+
+
+def _tried(look: Callable[[], str]) -> str:
+    try:
+        return look()
+    except (MezzotintError, KeyError) as error:
+        said = str(error).strip("'").partition(";")[0]
+        return f"no: {said.rpartition(': ')[2]}"
+
+
+def recognised(kind: str, row: Row) -> str:
+    """What names and shapes alone say: the family of a model, the kind of anything else."""
+    found = kind_of(_names(kind))
+    if found == MODEL and row.family is not None:
+        found = _resolved(kind).family.name
+    return YES if found in (row.called, row.family) else f"no: as {found}"
+
+
+def keys(kind: str) -> str:
+    """Every published name is taken by a rule or named as left out."""
+    read = READERS.get(kind.partition("_")[0])
+    if read is not None:
+        return read(kind)
+    matched = table(kind).match(_names(kind))
+    if matched.unknown:
+        return f"no: {len(matched.unknown)} unknown"
+    return f"{len(matched.taken)}" + (f" + {len(matched.dropped)} left out" if matched.dropped else "")
+
+
+def same_bytes(kind: str) -> str:
+    """All keys with random values at reduced widths, read and written: the same names, types and bytes."""
+    if kind.partition("_")[0] in READERS:
+        return "is not written"
+    layout = table(kind)
+    generator = torch.Generator().manual_seed(0)
+    second = {name for _, name in layout.twins}
+    file: dict[str, Tensor] = {}
+    for name in layout.match(_names(kind)).taken:
+        like = _meta(kind)[name]
+        file[name] = torch.randn([narrow(side) for side in like.shape], generator=generator).to(like.dtype)
+    for first, name in layout.twins:
+        if name in file:
+            file[name] = file[first]
+    ours = layout.load(InMemory(Path(kind), file))
+    back = layout.export(InMemory(Path(kind), ours))
+    absent = second - file.keys()
+    alike = back.keys() - absent == file.keys() and all(
+        back[n].dtype == t.dtype and torch.equal(back[n], t) for n, t in file.items()
+    )
+    return YES if alike else "no: other bytes"
+
+
+def narrow(side: int) -> int:
+    """A side without its powers of two but one, so that thirds and halves stay what they are."""
+    return side if side % 2 else side // (side & -side) * 2
+
+
+def compared(row: Row) -> str:
+    """The names of the tests that compare the network with the reference: they exist and are not left out."""
+    if not row.parity:
+        return "no test"
+    missing = [name for name in row.parity if not runs(name)]
+    if missing:
+        return f"no: {missing[0]} does not run"
+    files = {name.partition("::")[0].removeprefix("test_") for name in row.parity}
+    return ", ".join(sorted(files))
+
+
+@cache
+def _functions(file: str) -> Mapping[str, tuple[str, ...]]:
+    path = PARITY / f"{file}.py"
+    tree = ast.parse(path.read_text("utf-8")) if path.is_file() else ast.Module([], [])
+    found = (node for node in tree.body if isinstance(node, ast.FunctionDef))
+    return {node.name: tuple(map(ast.unparse, node.decorator_list)) for node in found}
+
+
+def runs(name: str) -> bool:
+    """Whether the test `file::function` exists and runs every day."""
+    file, _, function = name.partition("::")
+    marks = _functions(file).get(function)
+    return marks is not None and not any("skip" in mark or "slow" in mark for mark in marks)
+
+
+@cache
+def _meta(kind: str) -> dict[str, Tensor]:
+    return tensors(kind, optional=True)
+
+
+def _names(kind: str) -> list[str]:
+    """As our readers see them: a pickled dictionary's names are joined with dots."""
+    return [name.replace('["*"]', ".*").replace("<placeholder-token>", "<cat>") for name in _meta(kind)]
+
+
+@cache
+def table(kind: str) -> Layout:
+    """The table that the program reads a file of this kind with."""
+    names, source = _names(kind), InMemory(Path(kind), _meta(kind))
+    for start, layout in TABLES:
+        if kind.startswith(start):
+            return layout(names, source)
+    return _resolved(kind).table
+
+
+@cache
+def _resolved(kind: str) -> Resolved:
+    return resolve(checkpoint(kind, _meta(kind)), None)
+
+
+def _unet(names: list[str], source: InMemory) -> Layout:
+    added = (
+        unet_diffusers.CLASS_EMBEDDING
+        if any("class_emb" in n for n in names)
+        else unet_diffusers.ADD_EMBEDDING
+    )
+    return unet_diffusers.layout(added)
+
+
+def _prompt(names: list[str], source: InMemory) -> Layout:
+    return ip_adapter.layout(form_of(source).table, sum("to_k_ip" in name for name in names))
+
+
+def _transformer(names: list[str], source: InMemory) -> Layout:
+    layers = next(
+        n for n in count() if not any(name.startswith(f"transformer_blocks.{n}.") for name in names)
+    )
+    return mmdit_diffusers.layout(layers)
+
+
+def _always(layout: Layout) -> Callable[[list[str], InMemory], Layout]:
+    return lambda names, source: layout
+
+
+TABLES: tuple[tuple[str, Callable[[list[str], InMemory], Layout]], ...] = (
+    ("ldm_controlnet", lambda names, source: controlnet_table(names)),
+    ("diffusers_controlnet", lambda names, source: controlnet_table(names)),
+    ("diffusers_unet", _unet),
+    ("diffusers_transformer", _transformer),
+    ("diffusers_vae_taesd", _always(tiny_numbered.DIFFUSERS)),
+    ("diffusers_image_encoder", _always(vision_hf.LAYOUT)),
+    ("original_openai", _always(vision_open.LAYOUT)),
+    ("original_taesd_encoder", _always(tiny_numbered.ENCODER)),
+    ("original_taesd3_encoder", _always(tiny_numbered.ENCODER)),
+    ("original_taesd_decoder", _always(tiny_numbered.DECODER)),
+    ("original_taesd3_decoder", _always(tiny_numbered.DECODER)),
+    ("ip-adapter", _prompt),
+    ("sd3_text_clip", _always(mmdit_checkpoint.CLIP)),
+    ("sd3_text_t5", _always(mmdit_checkpoint.T5)),
+)
+
+
+def _lora(kind: str) -> str:
+    names, shapes = whole("sdxl" if kind.endswith("sdxl") else "sd1")
+    file = published(kind)
+    bound(InMemory(Path(kind), file, {"unet": '["CrossAttention", "Attention", "GEGLU"]'}), names, shapes)
+    return str(len(file))
+
+
+def _word(kind: str) -> str:
+    found = {n: torch.zeros(t.shape) for n, t in zip(_names(kind), _meta(kind).values(), strict=True)}
+    inversion_in(InMemory(Path("cat.pt"), found))
+    return str(len(found))
+
+
+READERS: Mapping[str, Callable[[str], str]] = {"lora": _lora, "embedding": _word}
+"""Kinds that are bound to a model or a prompt, without a table that writes them."""
+
+
+def opens(kind: str, row: Row) -> str:
+    """A small network in this layout opens and gives an answer of numbers."""
+    if kind.partition("_")[0] in READERS:
+        return YES if keys(kind).isdecimal() else keys(kind)
+    if row.family is not None:
+        folder = kind.startswith("diffusers")
+        return _finite(drawn(row.family, folder)) + ("" if row.called == MODEL else ", in its folder")
+    for start, make in SMALL.items():
+        if kind.startswith(start):
+            return _finite(make(kind))
+    return "not alone"
+
+
+def _finite(answer: Tensor) -> str:
+    return YES if bool(answer.isfinite().all()) and float(answer.std()) > 0 else "no: no numbers"
+
+
+@cache
+@torch.no_grad()
+def drawn(family: str, folder: bool) -> Tensor:
+    """One call of the denoiser and the decoder of a small model of `family` that was written and opened."""
+    made = small(family) if family in FAMILIES else None
+    if made is None:
+        raise KeyError(f"{family} is not drawn with yet")
+    with TemporaryDirectory() as place:
+        path = Path(place) / "model"
+        if folder:
+            export_diffusers(made, path)
+        else:
+            path = saved(family, Path(place))
+        model = open_model(ModelUse(base=str(path), prediction=made.prediction.name))
+    return model.autoencoder.decode(_called(model))
+
+
+def _called(model: Model) -> Tensor:
+    latent = model.family.latent
+    cond = model.conditioning(Asked("a boat", 64, 64), None, torch.device("cpu"))
+    x = torch.randn(1, latent.channels, 16, 16, generator=torch.Generator().manual_seed(1))
+    geometry = model.family.denoiser
+    if isinstance(geometry, UNetGeometry):
+        extra = geometry.in_channels - latent.channels
+        planes = torch.ones(1, extra, 16, 16) if extra else None
+        added, pooled, numbers = geometry.added, cond.pooled, cond.numbers
+        if pooled is None and added is not None:
+            pooled, numbers = torch.ones(1, added.pooled), torch.ones(1, added.numbers)
+        if geometry.classes:
+            numbers = torch.ones(1, 1)
+        cond = Conditioning(cond.tokens, pooled, numbers, planes)
+    return model.denoiser(x, torch.tensor([500]), cond).sample
+
+
+@torch.no_grad()
+def _control(kind: str) -> Tensor:
+    name = "sdxl" if kind.endswith("sdxl") else "sd2" if "sd21" in kind else "sd1"
+    net = ControlNet(ControlNetGeometry(TOYS[name], (4, 8, 12)))
+    layout = spelled(net)["folder" if kind.startswith("diffusers") else "prefixed"]
+    opened = open_controlnet(InMemory(Path(kind), layout.export(InMemory(Path(kind), random_weights(net)))))
+    g, one = TOYS[name], torch.tensor(1.0)
+    pooled, numbers = (
+        (torch.ones(1, g.added.pooled), torch.ones(1, g.added.numbers)) if g.added else (None, None)
+    )
+    cond = Conditioning(torch.ones(1, 3, g.context), pooled, numbers)
+    hint = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    return opened(torch.ones(1, 4, 8, 8), torch.tensor([9]), cond, hint, one).residuals["mid"]
+
+
+@torch.no_grad()
+def _tower(kind: str) -> Tensor:
+    layout = vision_open.LAYOUT if kind.startswith("original") else vision_hf.LAYOUT
+    file = layout.export(InMemory(Path(kind), random_weights(ClipVision(TOWER))))
+    return open_vision(InMemory(Path(kind), file))(torch.rand(1, 3, TOWER.side, TOWER.side)).pooled
+
+
+@torch.no_grad()
+def _tiny(kind: str) -> Tensor:
+    latent = 16 if "taesd3" in kind else 4
+    weights = random_weights(TinyAutoencoder(TinyGeometry(latent, 4)))
+
+    def file(layout: Layout, half: str) -> InMemory:
+        own = {name: t for name, t in weights.items() if name.startswith(half)}
+        return InMemory(Path(kind), layout.export(InMemory(Path(kind), own)))
+
+    if kind.startswith("diffusers"):
+        opened = open_tiny(file(tiny_numbered.DIFFUSERS, ""))
+    else:
+        opened = open_tiny(file(tiny_numbered.ENCODER, "encoder."), file(tiny_numbered.DECODER, "decoder."))
+    return opened.decode(opened.encode(torch.rand(1, 3, 32, 32)))
+
+
+@torch.no_grad()
+def _shown(kind: str) -> Tensor:
+    prompt = open_image_prompt(InMemory(Path(kind), file_of("plain")), PROMPTED)
+    return next(iter(prompt(torch.rand(1, 10), torch.tensor(1.0)).keys.values()))
+
+
+SMALL: Mapping[str, Callable[[str], Tensor]] = {
+    "ldm_controlnet": _control,
+    "diffusers_controlnet": _control,
+    "diffusers_image_encoder": _tower,
+    "original_openai": _tower,
+    "diffusers_vae_taesd": _tiny,
+    "original_taesd": _tiny,
+    "ip-adapter": _shown,
+}
+"""The answer of a small network of each kind that stands alone, written in its layout and opened from it."""
