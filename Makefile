@@ -17,6 +17,7 @@ check-all:  ## check, then all tests, the slow ones too
 
 bench:      ## speed beside diffusers, printed as the README's table
 	python bench/first_picture.py
+	python bench/opening.py
 
 tree:       ## write the annotated tree of the README anew
 	python tools/readme.py tree

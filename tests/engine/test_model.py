@@ -3,13 +3,15 @@
 import os
 
 import pytest
+import torch
 
 from engine.recipes import draw, recipe
+from families.reduced import saved
 from mezzotint.engine import model as module
 from mezzotint.engine.engine import Engine
 from mezzotint.engine.model import Models, identity
 from mezzotint.engine.placement import place
-from mezzotint.families.registry import open_model
+from mezzotint.families.registry import find, open_model
 from mezzotint.values.errors import BadModelFile, ModelNotFound
 from mezzotint.values.recipe import ModelUse
 
@@ -21,9 +23,9 @@ def opened(monkeypatch):
     """How often a model was opened."""
     calls = []
 
-    def counting(located):
+    def counting(located, types):
         calls.append(located.family.name)
-        return open_model(located)
+        return open_model(located, types)
 
     monkeypatch.setattr(module, "open_model", counting)
     return calls
@@ -84,3 +86,40 @@ def test_an_exchanged_file_has_another_identity(tmp_path):
     assert identity(path) != first
     assert identity(tmp_path) != folder
     assert identity(None) == ()
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_a_file_opens_in_its_precision_with_the_bits_of_a_cast(precision, tmp_path):
+    path = saved("sd1", tmp_path)
+    opened = Models(place("cpu", 1)).get(ModelUse(base=str(path)), precision)
+    cast = open_model(ModelUse(base=str(path)))
+    wanted = cast.denoiser.to(opened.dtype).state_dict()
+    found = opened.model.denoiser.state_dict()
+    assert all(found[n].dtype == opened.dtype and torch.equal(found[n], t) for n, t in wanted.items())
+    decoded = torch.float32 if precision == "float16" else torch.bfloat16
+    assert {t.dtype for t in opened.model.autoencoder.state_dict().values()} == {decoded}
+    assert {t.dtype for t in opened.model.texts[0].network.state_dict().values()} == {torch.float32}
+
+
+def test_nothing_is_hashed_while_a_model_is_opened(tmp_path, monkeypatch):
+    def hashing(tensors):
+        raise AssertionError("hashed")
+
+    path = saved("sd1", tmp_path)
+    right = open_model(ModelUse(base=str(path))).digest
+    monkeypatch.setattr("mezzotint.families.registry.digest", hashing)
+    models = Models(place("cpu", 1))
+    model = models.get(ModelUse(base=str(path)), "float32").model
+    with pytest.raises(AssertionError, match="hashed"):
+        models.get(ModelUse(base=str(path), sha256=right), "float32")
+    os.utime(path, ns=(1, 1))
+    assert model.digest is None, "the file was written to, so its hash says nothing of what was opened"
+
+
+def test_a_file_that_is_exchanged_after_it_was_found_changes_nothing(tmp_path):
+    path, other = saved("sd1", tmp_path), saved("sd2", tmp_path)
+    located, wanted = find(ModelUse(base=str(path))), open_model(ModelUse(base=str(path)))
+    os.replace(other, path)
+    model = open_model(located)
+    assert model.digest == wanted.digest and model.family.name == "sd1"
+    assert torch.equal(model.denoiser.conv_out.weight, wanted.denoiser.conv_out.weight)

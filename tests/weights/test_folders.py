@@ -79,6 +79,21 @@ def test_shards_look_like_one_file(index: str, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("index", folders.BIN_INDEXES)
+def test_shards_that_are_pickles(index: str, tmp_path: Path) -> None:
+    for number, name in enumerate("ab"):
+        torch.save({name: torch.tensor([float(number)])}, tmp_path / f"part-{number}.bin")
+    places = {"a": "part-0.bin", "b": "part-1.bin"}
+    (tmp_path / index).write_text(json.dumps({"weight_map": places}))
+    assert (value(tmp_path, "a"), value(tmp_path, "b")) == (0.0, 1.0)
+    torch.save({"b": os.system}, tmp_path / "part-1.bin")
+    with pytest.raises(PickleRefused, match="system"):
+        open_folder(tmp_path)
+    (tmp_path / index).write_text(json.dumps({"weight_map": {"a": "../part-0.bin"}}))
+    with pytest.raises(BadModelFile, match="outside its folder"):
+        open_folder(tmp_path)
+
+
 @pytest.mark.parametrize(
     "weight_map",
     [

@@ -22,5 +22,5 @@ def flags() -> tuple[Flag, ...]:
 def run(given: Mapping[str, Any]) -> int:
     """Writes the files. Raises MezzotintError."""
     model = release(made(Runs, given), given["folder"], given["title"], given["storage"])
-    print(f"{given['folder']}  {model.family.title}, digest {model.digest[:12]}")
+    print(f"{given['folder']}  {model.family.title}, digest {str(model.digest)[:12]}")
     return 0

@@ -99,19 +99,20 @@ class Models:
         return opened
 
     def _opened(self, located: Located, use: ModelUse, precision: str) -> Opened:
-        model = open_model(located)
+        device, dtype = self._placement.device, DTYPES[precision]
+        # float16 is too narrow for the sums inside the decoder: black pictures.
+        decoded = torch.float32 if dtype is torch.float16 else dtype
+        model = open_model(located, {located.family.part: dtype, "autoencoder": decoded})
         if use.sha256 is not None and model.digest != use.sha256:
             raise BadModelFile(
                 located.path or use.base,
                 f"its digest is {model.digest} and not the one asked for",
                 "use the file that the recipe names, or leave sha256 out",
             )
-        device, dtype = self._placement.device, DTYPES[precision]
         for encoder in model.texts:
             encoder.network.to(device)
         model.denoiser.to(device, dtype)
-        # float16 is too narrow for the sums inside the decoder: black pictures.
-        model.autoencoder.to(device, torch.float32 if dtype is torch.float16 else dtype)
+        model.autoencoder.to(device, decoded)
         return Opened(model, dtype, located)
 
 

@@ -1,4 +1,4 @@
-"""From tensors to networks: every weight at its place, of the right shape, finite, in float32.
+"""From tensors to networks: every weight at its place, of the right shape, finite, in the type computed with.
 
 Takes a family whose geometries fit the weights, and the weights under our names. Gives an opened `Model`, or one
 error that lists everything that does not fit; never a part of a model. Knows no file formats.
@@ -7,6 +7,7 @@ error that lists everything that does not fit; never a part of a model. Knows no
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import torch
@@ -23,8 +24,11 @@ from mezzotint.nets.mmdit import MMDiT
 from mezzotint.nets.unet import UNet, UNetGeometry
 from mezzotint.nets.vision import ClipVision
 from mezzotint.values.errors import Ambiguous, BadModelFile, WeightsMismatch
+from mezzotint.weights.copies import copied
 from mezzotint.weights.digest import digest
 
+FLOAT32: Mapping[str, torch.dtype] = MappingProxyType({})
+"""Every network in float32."""
 PROBE_SIZE = 8 * PROBE_SIDE
 """The side in pixels of the picture that a network is asked about."""
 
@@ -53,7 +57,7 @@ def empty_model(family: Family) -> Model:
         texts = tuple(part.encoder() for part in family.texts if part.name not in family.missing)
         denoiser, autoencoder = denoiser_of(family.denoiser), Autoencoder(family.autoencoder)
         pictures = {name: _looking(geometry) for name, geometry in family.pictures.items()}
-    return Model(family, denoiser, autoencoder, texts, family.prediction or NOISE, "", pictures)
+    return Model(family, denoiser, autoencoder, texts, family.prediction or NOISE, str, pictures)
 
 
 def denoiser_of(geometry: Denoising) -> UNet | MMDiT:
@@ -101,11 +105,15 @@ def assemble(
     prediction: Prediction | None,
     path: Path,
     theirs: Callable[[str], str] = str,
+    types: Mapping[str, torch.dtype] = FLOAT32,
+    hashed: Callable[[], str | None] | None = None,
 ) -> Model:
     """The model that `tensors` (names begin with `unet.`, `autoencoder.`, `text.` ...; any float type) make.
 
-    `prediction` None asks the network itself. `path` and `theirs`, their name of one of ours, serve errors. Raises
-    WeightsMismatch, BadModelFile (a value that is no number, a type that is no float) and Ambiguous.
+    `prediction` None asks the network itself. `path` and `theirs`, their name of one of ours, serve errors; `types` are
+    those of networks that are not in float32, by their name. `hashed` gives the digest of the stored weights; None
+    keeps `tensors` for it. Raises WeightsMismatch, BadModelFile (a value that is no number, a type that is no float)
+    and Ambiguous.
     """
     model = empty_model(family)
     check_fit(
@@ -114,7 +122,7 @@ def assemble(
         path,
         theirs,
     )
-    plain = _plain(tensors, path, theirs)
+    plain = _plain(tensors, path, theirs, FLOAT32 if prediction is None else types)
     for name, module in model.networks.items():
         own = {n.removeprefix(f"{name}."): t for n, t in plain.items() if n.startswith(f"{name}.")}
         module.load_state_dict(own, assign=True)
@@ -130,7 +138,7 @@ def assemble(
             "it does not say whether it predicts noise or velocity, and one call of its network did not show it",
             hint="choose with --prediction noise or --prediction velocity",
         )
-    return replace(model, prediction=prediction, digest=digest(tensors))
+    return replace(model, prediction=prediction, hashed=hashed or (lambda: digest(tensors)))
 
 
 def _shown(model: Model) -> Prediction | None:
@@ -161,17 +169,22 @@ def check_fit(
         raise WeightsMismatch(path, missing, unexpected, wrong)
 
 
-def _plain(tensors: Mapping[str, Tensor], path: Path, theirs: Callable[[str], str]) -> dict[str, Tensor]:
-    """Float32 copies in memory of their own: kernels may compute differently on memory that is aligned otherwise,
-    and a picture must not depend on where in a file its weights lay."""
+def _plain(
+    tensors: Mapping[str, Tensor],
+    path: Path,
+    theirs: Callable[[str], str],
+    types: Mapping[str, torch.dtype] = FLOAT32,
+) -> dict[str, Tensor]:
+    """Copies in memory of their own, in float32 or the type that `types` has for their network: kernels may compute
+    differently on memory that is aligned otherwise, and a picture must not depend on where in a file its weights lay.
+    """
     plain: dict[str, Tensor] = {}
     broken: list[str] = []
     for name, tensor in tensors.items():
         if not tensor.dtype.is_floating_point:
             raise BadModelFile(path, f"{theirs(name)} is stored as {tensor.dtype}, not as floating point")
-        plain[name] = tensor.to(torch.float32, copy=True).contiguous()
-        # The sum is finite when all values are; only otherwise it is worth looking at each.
-        if not bool(plain[name].sum().isfinite()) and not bool(plain[name].isfinite().all()):
+        plain[name], finite = copied(tensor, types.get(name.partition(".")[0], torch.float32))
+        if not finite:
             broken.append(theirs(name))
     if broken:
         names = ", ".join(broken[:5])

@@ -260,8 +260,7 @@ class Model:
     """An opened model: plain modules in evaluation mode, float32, on the CPU when fresh. `texts` are the encoders that
     are there.
 
-    `prediction` is what was decided for this one; `digest` is the sha256 of its weights under our names, in the types
-    they were stored in: the same in every layout.
+    `prediction` is what was decided for this one; `hashed` computes its digest.
     """
 
     family: Family
@@ -269,7 +268,7 @@ class Model:
     autoencoder: Autoencoder
     texts: tuple[AnyEncoder, ...]
     prediction: Prediction
-    digest: str
+    hashed: Callable[[], str | None]
     pictures: Mapping[str, nn.Module] = field(default_factory=dict[str, nn.Module])
 
     @property
@@ -283,6 +282,15 @@ class Model:
     def text(self) -> TextEncoder:
         """The first text encoder that is CLIP's: of SD 1 and 2 the only one."""
         return next(encoder for encoder in self.texts if isinstance(encoder, TextEncoder))
+
+    @cached_property
+    def digest(self) -> str | None:
+        """The sha256 of its weights under our names, in the types they were stored in: the same in every layout.
+
+        Computed when it is first asked for, because it takes as long as opening; None when the file was written to
+        in between, so that nobody knows it any more.
+        """
+        return self.hashed()
 
     @property
     def networks(self) -> Mapping[str, nn.Module]:

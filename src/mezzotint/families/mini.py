@@ -27,6 +27,7 @@ from mezzotint.values.errors import (
     shorten,
 )
 from mezzotint.values.files import write_atomically
+from mezzotint.weights.digest import digest
 from mezzotint.weights.files import open_tensors, save_tensors
 from mezzotint.weights.storage import compact, restored
 
@@ -94,7 +95,14 @@ def family(folder: Path | None = None) -> Family:
 def open_mini(family: Family, prediction: Prediction | None, folder: Path | None = None) -> Model:
     """The model in `folder` (None: the shipped one), its compact weights opened to float32."""
     path = (folder or data_folder()) / WEIGHTS
-    return assemble(family, restored(open_tensors(path)), prediction or family.prediction, path)
+    source = open_tensors(path)
+    return assemble(
+        family,
+        restored(source),
+        prediction or family.prediction,
+        path,
+        hashed=lambda: digest(restored(source)) if source.unchanged() else None,
+    )
 
 
 def pack_mini(model: Model, folder: Path, storage: str) -> None:

@@ -11,9 +11,11 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
+import torch
+
 from mezzotint.diffusion.prediction import PREDICTIONS, Prediction
 from mezzotint.families import mini, toy
-from mezzotint.families.assemble import assemble
+from mezzotint.families.assemble import FLOAT32, assemble
 from mezzotint.families.checkpoint import open_checkpoint
 from mezzotint.families.family import Family, Model
 from mezzotint.families.resolve import Resolved, resolve
@@ -22,6 +24,8 @@ from mezzotint.families.shelf import folders, on_shelf
 from mezzotint.families.signs import FILED
 from mezzotint.values.errors import ModelNotFound, nearest
 from mezzotint.values.recipe import ModelUse
+from mezzotint.weights.digest import digest
+from mezzotint.weights.files import Passing
 
 BUILT_IN = "built in"
 TRAINED = "trained folder"
@@ -87,8 +91,11 @@ def _described(family: Family, path: Path | None, use: ModelUse) -> Located:
     return Located(family, path, TRAINED if path else BUILT_IN, MappingProxyType(by), chosen)
 
 
-def open_model(model: Located | ModelUse) -> Model:
-    """Open what was found: float32, CPU, evaluation mode. The bytes are those that `find` looked at.
+def open_model(model: Located | ModelUse, types: Mapping[str, torch.dtype] = FLOAT32) -> Model:
+    """Open what was found: CPU, evaluation mode, float32. The bytes are those that `find` looked at.
+
+    `types` are those that networks are wanted in, by their name: a file's go there at once, where its prediction is
+    known; of other models they are not heeded.
 
     Raises what `find` raises, BadModelFile for weights that are no numbers, and Ambiguous when not even one call of
     the network shows what it predicts.
@@ -99,7 +106,17 @@ def open_model(model: Located | ModelUse) -> Model:
     if located.resolved is None:
         return OPENERS[located.family.name](located.family, located.prediction)
     source, table = located.resolved.checkpoint.source, located.resolved.table
-    opened = assemble(located.family, table.load(source), located.prediction, source.path, table.theirs)
+    tensors = Passing(table.load(source), source)
+    opened = assemble(
+        located.family,
+        tensors,
+        located.prediction,
+        source.path,
+        table.theirs,
+        types,
+        lambda: digest(tensors) if source.unchanged() else None,
+    )
+    source.forget()
     side = located.family.sides.get(opened.prediction.name) if located.prediction is None else None
     if side is not None:
         defaults = replace(located.family.defaults, width=side, height=side)

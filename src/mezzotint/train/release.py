@@ -59,8 +59,8 @@ def assemble(runs: Runs, title: str, defaults: Defaults = DEFAULTS) -> Model:
         latent=Latent(geometry.latent, geometry.factor, settings["scale"]),
         defaults=defaults,
     )
-    model = Model(family, unet, autoencoder, (TextEncoder(part, text),), prediction, "")
-    return replace(model, digest=digest(weights_of(model.networks)))
+    model = Model(family, unet, autoencoder, (TextEncoder(part, text),), prediction, str)
+    return replace(model, hashed=lambda: digest(weights_of(model.networks)))
 
 
 def release(

@@ -9,6 +9,7 @@ import json
 import mmap
 import os
 import stat
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -26,6 +27,7 @@ from mezzotint.weights.scaled import unscaled
 from mezzotint.weights.sniff import GGUF, HEAD, PICKLE, is_safetensors, kind_of
 from mezzotint.weights.source import InMemory as InMemory
 from mezzotint.weights.source import Joined as Joined
+from mezzotint.weights.source import Passing as Passing
 from mezzotint.weights.source import TensorSource as TensorSource
 
 _CODES = MappingProxyType({dtype: code for code, dtype in DTYPES.items()})
@@ -38,7 +40,8 @@ class SafetensorsFile(TensorSource):
         """`instead` is the file that is read in the place of `path`, which errors name all the same."""
         self.path = path
         with open(_openable(instead or path), "rb") as file:
-            size = os.fstat(file.fileno()).st_size
+            seen = os.fstat(file.fileno())
+            size = seen.st_size
             head = file.read(HEAD)
             if not is_safetensors(head):
                 _refuse(head, path)
@@ -46,6 +49,7 @@ class SafetensorsFile(TensorSource):
             header = read_header(file, size, path)
             # A private copy-on-write map: torch wants writable memory, and the file must stay as it is.
             self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        self._read, self._stamp = instead or path, _stamp(seen)
         self._stored = header.tensors
         self.metadata = header.metadata
 
@@ -57,6 +61,21 @@ class SafetensorsFile(TensorSource):
 
     def __len__(self) -> int:
         return len(self._stored)
+
+    def forget(self) -> None:
+        """Give back the pages that were read; they are clean, so the file has them all."""
+        if sys.platform == "linux":
+            self._bytes.madvise(mmap.MADV_DONTNEED)
+
+    def unchanged(self) -> bool:
+        """Whether the file was written to since. One that took its place does no harm: the first one stays mapped."""
+        if self._bytes.size() != len(self._bytes):
+            return False
+        try:
+            now = _stamp(self._read.stat())
+        except OSError:
+            return True
+        return now[:2] != self._stamp[:2] or now == self._stamp
 
     def tensor(self, name: str) -> Tensor:
         """The tensor `name` as a view of the file; a copy where its bytes are not aligned for its type."""
@@ -86,6 +105,11 @@ def open_tensors(path: Path) -> TensorSource:
     if kind_of(head) == GGUF:
         return GgufFile(path)
     return unscaled(SafetensorsFile(path))
+
+
+def _stamp(seen: os.stat_result) -> tuple[int, int, int, int]:
+    """Device, inode, size and time of change."""
+    return seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns
 
 
 def _openable(path: Path) -> Path:

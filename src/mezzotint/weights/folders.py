@@ -15,6 +15,12 @@ from mezzotint.weights.sniff import PICKLE, sniffed
 STEMS = ("diffusion_pytorch_model", "model")
 VARIANTS = ("", ".fp32", ".fp16", ".bf16")
 """In order of preference: the full precision first."""
+BIN_INDEXES = (
+    "diffusion_pytorch_model.bin.index.json",
+    "pytorch_model.bin.index.json",
+    "model.bin.index.json",
+)
+"""Shards that are pickles, each of which is read as one is."""
 PICKLES = (".bin", ".ckpt", ".pt", ".pth")
 MAX_JSON = 32 * 2**20
 MAX_SHARDS = 1000
@@ -34,6 +40,9 @@ def open_folder(folder: Path) -> TensorSource:
             ):
                 if (folder / index).exists():
                     return _open_shards(folder / index)
+    for index in BIN_INDEXES:
+        if (folder / index).exists():
+            return _open_shards(folder / index)
     return _open_only(folder)
 
 
@@ -61,13 +70,9 @@ def _open_shards(index: Path) -> TensorSource:
     files = sorted({str(file) for file in where.values()})
     if len(files) > MAX_SHARDS:
         raise BadModelFile(index, f"names {len(files)} shards, more than the {MAX_SHARDS} allowed")
+    ending = ".bin" if index.name in BIN_INDEXES else ".safetensors"
     for file in files:
-        if (
-            Path(file).name != file
-            or "\\" in file
-            or not file.isprintable()
-            or not file.endswith(".safetensors")
-        ):
+        if Path(file).name != file or "\\" in file or not file.isprintable() or not file.endswith(ending):
             raise BadModelFile(index, f"names a shard outside its folder or no shard ({shorten(file)})")
     joined = Joined(index.parent, tuple(open_tensors(index.parent / file) for file in files))
     absent = [name for name in where if name not in joined]

@@ -57,6 +57,14 @@ class Scaled(TensorSource):
     def __len__(self) -> int:
         return len(self._names)
 
+    def forget(self) -> None:
+        """The same for the file."""
+        self._source.forget()
+
+    def unchanged(self) -> bool:
+        """Whether the file is."""
+        return self._source.unchanged()
+
     def tensor(self, name: str) -> Tensor:
         """The weight `name`, multiplied by its scale in float32 where it has one."""
         stored = self._source.tensor(name)

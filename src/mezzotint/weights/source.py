@@ -20,6 +20,13 @@ class TensorSource(Mapping[str, TensorInfo], ABC):
     path: Path
     metadata: Mapping[str, str]
 
+    def forget(self) -> None:
+        """Give back the memory in which the file was read so far; tensors that live read it again."""
+
+    def unchanged(self) -> bool:
+        """Whether what was opened still holds what it held then, as far as sizes and times tell."""
+        return True
+
     @abstractmethod
     def tensor(self, name: str) -> Tensor:
         """The tensor `name`, of any shape, in its stored type; not to be written to. Raises KeyError."""
@@ -30,7 +37,7 @@ class Joined(TensorSource):
 
     def __init__(self, path: Path, parts: Mapping[str, TensorSource] | tuple[TensorSource, ...]) -> None:
         self.path = path
-        pairs = parts.items() if isinstance(parts, Mapping) else [("", part) for part in parts]
+        pairs = tuple(parts.items()) if isinstance(parts, Mapping) else [("", part) for part in parts]
         self._where: dict[str, tuple[TensorSource, str]] = {}
         metadata: dict[str, str] = {}
         for prefix, part in pairs:
@@ -40,6 +47,16 @@ class Joined(TensorSource):
                     raise BadModelFile(part.path, f"holds {prefix + name} a second time")
                 self._where[prefix + name] = (part, name)
         self.metadata = MappingProxyType(metadata)
+        self._parts = tuple(part for _, part in pairs)
+
+    def forget(self) -> None:
+        """The same for every part."""
+        for part in self._parts:
+            part.forget()
+
+    def unchanged(self) -> bool:
+        """Whether all parts are."""
+        return all(part.unchanged() for part in self._parts)
 
     def __getitem__(self, name: str) -> TensorInfo:
         part, own = self._where[name]
@@ -80,3 +97,27 @@ class InMemory(TensorSource):
     def tensor(self, name: str) -> Tensor:
         """The tensor `name` itself."""
         return self._tensors[name]
+
+
+class Passing(Mapping[str, Tensor]):
+    """Tensors of `source`, handed out one after the other: on the way the memory in which the file was read goes
+    back, so that a model is opened or hashed without a second one beside it."""
+
+    _ENOUGH = 64 * 2**20
+
+    def __init__(self, tensors: Mapping[str, Tensor], source: TensorSource) -> None:
+        self._tensors, self._source, self._bytes = tensors, source, 0
+
+    def __getitem__(self, name: str) -> Tensor:
+        tensor = self._tensors[name]
+        self._bytes += tensor.nbytes
+        if self._bytes > self._ENOUGH:
+            self._bytes = 0
+            self._source.forget()
+        return tensor
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
