@@ -53,6 +53,27 @@ def test_beyond_the_table_is_its_end() -> None:
     )
 
 
+@pytest.mark.parametrize("floor", [2.0**-24, 1e-12])
+def test_a_path_up_to_pure_noise(floor: float) -> None:
+    """Lin et al. 2023: sqrt(abar) is an affine function of what it was, its first value kept, its last one gone."""
+    betas = scaled_linear(0.00085, 0.012, 1000)
+    path = Diffused(betas, floor)
+    before, after = ((1 + p.sigmas**2).rsqrt() for p in (PATH, path))
+    slope = (after[1:-1] - after[0]) / (before[1:-1] - before[0])
+    assert torch.allclose(slope, slope[:1], rtol=1e-9, atol=0)
+    assert float(after[0]) == pytest.approx(float(before[0]), rel=1e-14)
+    assert float(after[0] + slope[0] * (before[-1] - before[0])) == pytest.approx(0, abs=1e-12)
+    assert float(after[-1] ** 2) == pytest.approx(floor, rel=1e-9)
+    assert bool((path.sigmas.diff() > 0).all()) and bool(path.sigmas.isfinite().all())
+    assert torch.allclose(path.t_at(path.sigmas), ALL.double(), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("floor", [0.0, -1e-9, 0.5, float("nan")])
+def test_impossible_floors_are_refused(floor: float) -> None:
+    with pytest.raises(ValueError, match="floor"):
+        Diffused(scaled_linear(0.00085, 0.012, 1000), floor)
+
+
 def test_level() -> None:
     level = PATH.level(torch.tensor(3.0), step=4, call=1)
     assert (level.step, level.call, float(level.alpha)) == (4, 1, 1.0)

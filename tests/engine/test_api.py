@@ -28,6 +28,7 @@ def test_what_is_given_is_kept():
         "clip_skip": 2,
         "model": "toy",
         "prediction": "velocity",
+        "zero_snr": "yes",
         "sampler": "ddim",
         "eta": 0.5,
         "s_noise": 1.25,

@@ -249,8 +249,8 @@ def edited(path: Path, **entries: object) -> None:
         ("scheduler/scheduler_config.json", {"beta_schedule": "linear"}, "beta_schedule is linear"),
         (
             "scheduler/scheduler_config.json",
-            {"rescale_betas_zero_snr": True},
-            "rescale_betas_zero_snr is True",
+            {"rescale_betas_zero_snr": "yes"},
+            "rescale_betas_zero_snr is yes, not true or false",
         ),
         ("scheduler/scheduler_config.json", {"beta_start": 0.5}, "impossible noise schedule"),
         ("scheduler/scheduler_config.json", {"beta_end": float("nan")}, "beta_end is nan"),

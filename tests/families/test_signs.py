@@ -76,11 +76,6 @@ def test_a_marker_makes_an_sdxl_predict_the_velocity(tmp_path: Path) -> None:
     assert find(ModelUse(base=str(marked))).prediction is VELOCITY
 
 
-def test_pure_noise_is_refused_in_words(tmp_path: Path) -> None:
-    with pytest.raises(BadModelFile, match="zero terminal SNR"):
-        find(ModelUse(base=str(saved("sdxl", tmp_path, ztsnr=torch.zeros(0)))))
-
-
 def test_the_projection_of_big_g_may_be_stored_as_a_linear(tmp_path: Path) -> None:
     tensors = single("sdxl")
     prefix = "conditioner.embedders.1.model.text_projection"

@@ -16,7 +16,7 @@ from mezzotint.values.guides import (
     Scales,
     Threshold,
 )
-from mezzotint.values.names import NOISES, NUMERICS, PRECISIONS, PREDICTIONS, SAMPLERS, SPACINGS
+from mezzotint.values.names import NOISES, NUMERICS, PRECISIONS, PREDICTIONS, SAMPLERS, SPACINGS, YES_NO
 from mezzotint.values.noise import GPUS, MAX_SEED, NoiseUse
 from mezzotint.values.recipe import ModelUse, Numerics, Pass, Prompt, Recipe
 from mezzotint.values.sampling import SamplerOptions
@@ -61,6 +61,7 @@ def recipes(texts: st.SearchStrategy[str] = TEXTS) -> st.SearchStrategy[Recipe]:
     models = st.builds(
         ModelUse,
         base=TEXTS.filter(len),
+        zero_snr=st.none() | st.sampled_from(YES_NO),
         prediction=st.none() | st.sampled_from(PREDICTIONS),
         sha256=st.none() | st.text("0123456789abcdef", min_size=64, max_size=64),
     )

@@ -21,6 +21,7 @@ def test_the_table_is_pinned() -> None:
         "clip_skip": (int, 1, 12, None, ()),
         "model": (str, *none, "mini", ()),
         "prediction": (str, *none, None, ("noise", "velocity")),
+        "zero_snr": (str, *none, None, names.YES_NO),
         "sampler": (str, *none, None, names.SAMPLERS),
         "eta": (float, 0, 1, None, ()),
         "s_noise": (float, 0, 2, None, ()),

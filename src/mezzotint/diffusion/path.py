@@ -33,6 +33,16 @@ def scaled_linear(first: float, last: float, count: int) -> Tensor:
     return torch.linspace(first**0.5, last**0.5, count, dtype=torch.float64) ** 2
 
 
+def faded(abar: Tensor, floor: float) -> Tensor:
+    """`abar` `(T,)` moved and stretched so that its root falls to 0 at the last time and its first value stays.
+
+    Lin et al. 2023, algorithm 1 (zero terminal SNR). At 0 sigma would be infinite: the last value is `floor`.
+    """
+    root = abar.sqrt()
+    moved = (root - root[-1]) * (root[0] / (root[0] - root[-1]))
+    return torch.cat([moved[:-1] ** 2, torch.tensor([floor], dtype=abar.dtype)])
+
+
 def noised(clean: Tensor, noise: Tensor, level: Level) -> Tensor:
     """The latent `B C H W` at `level`: alpha * clean + sigma * noise, in the dtype of `clean`."""
     return level.alpha.to(clean) * clean + level.sigma.to(clean) * noise
@@ -88,11 +98,18 @@ class Diffused(Path):
     So alpha is 1 and sigma is sqrt((1 - abar) / abar); place and time are the same.
     """
 
-    def __init__(self, betas: Tensor) -> None:
-        """Takes the training betas `(T,)`; ValueError unless they are two or more, all between 0 and 1."""
+    def __init__(self, betas: Tensor, floor: float | None = None) -> None:
+        """Takes the training betas `(T,)`, and for a model trained up to pure noise the `floor` of abar at its end.
+
+        ValueError unless the betas are two or more, all between 0 and 1, and the floor is below every abar.
+        """
         if betas.ndim != 1 or len(betas) < 2 or not bool(((betas > 0) & (betas < 1)).all()):
             raise ValueError("betas must be a vector of two or more values between 0 and 1")
         abar = (1 - betas.double()).cumprod(0)
+        if floor is not None:
+            abar = faded(abar, floor)
+            if not 0 < floor < float(abar[-2]):
+                raise ValueError("the floor must lie between 0 and the last abar before it")
         self.sigmas = ((1 - abar) / abar).sqrt()
         self._log_sigmas = self.sigmas.log()
 

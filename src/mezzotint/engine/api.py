@@ -6,6 +6,7 @@ first call and keeps its model open for the next. Whoever wants the steps uses `
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 from mezzotint.engine.compose import compose
 from mezzotint.engine.engine import Engine
@@ -21,6 +22,7 @@ def generate(
     clip_skip: int | None = None,
     model: str | None = None,
     prediction: str | None = None,
+    zero_snr: str | None = None,
     sampler: str | None = None,
     eta: float | None = None,
     s_noise: float | None = None,
@@ -62,18 +64,9 @@ def generate(
     `picture.recipe.seed` is the seed that was used and `picture.save("apple.png")` keeps the recipe in the file.
     Raises MezzotintError subclasses, each of which says what to do.
     """
-    recipe = compose(
-        prompt, negative=negative, clip_skip=clip_skip, model=model, prediction=prediction,
-        sampler=sampler, eta=eta, s_noise=s_noise, s_churn=s_churn, s_tmin=s_tmin, s_tmax=s_tmax,
-        order=order, restarts=restarts, spacing=spacing, rho=rho, shift=shift, sigmas=sigmas,
-        steps=steps, guidance=guidance, seed=seed, width=width, height=height, numerics=numerics,
-        precision=precision, noise=noise, noise_gpu=noise_gpu, noise_index=noise_index,
-        noise_batch=noise_batch, ensd=ensd, variation_seed=variation_seed,
-        variation_strength=variation_strength, seed_resize=seed_resize, guide=guide,
-        lora=lora,
-        embedding=embedding,
-    )  # fmt: skip
-    return draw(_engine(device, threads), recipe)
+    # The parameters by name: those of `compose`, which a test holds equal, and the engine's two.
+    wishes: dict[str, Any] = {n: v for n, v in locals().items() if n not in ("device", "threads")}
+    return draw(_engine(device, threads), compose(**wishes))
 
 
 def draw(engine: Engine, recipe: Recipe) -> Picture:

@@ -27,6 +27,7 @@ def compose(
     clip_skip: int | None = None,
     model: str | None = None,
     prediction: str | None = None,
+    zero_snr: str | None = None,
     sampler: str | None = None,
     eta: float | None = None,
     s_noise: float | None = None,
@@ -67,7 +68,7 @@ def compose(
     """
     flat: dict[str, object] = {
         "prompt": prompt, "negative": negative, "clip_skip": clip_skip, "model": model,
-        "prediction": prediction, "sampler": sampler, "eta": eta, "s_noise": s_noise,
+        "prediction": prediction, "zero_snr": zero_snr, "sampler": sampler, "eta": eta, "s_noise": s_noise,
         "s_churn": s_churn, "s_tmin": s_tmin, "s_tmax": s_tmax, "order": order,
         "restarts": restarts, "spacing": spacing, "rho": rho, "shift": shift,
         "sigmas": None if sigmas is None else tuple(sigmas), "steps": steps, "guidance": guidance,
@@ -88,7 +89,7 @@ def compose_flat(
     """`compose` for surfaces that hold the options of `values.options` as a mapping by name; None is absent."""
     text, named = in_prompt(str(flat.get("prompt") or ""))
     adapters = (*map(from_flag, lora), *(_found(name) for name in named))
-    use = {"base": flat.get("model"), "prediction": flat.get("prediction")}
+    use = {"base": flat.get("model"), "prediction": flat.get("prediction"), "zero_snr": flat.get("zero_snr")}
     located = find(ModelUse.model_validate({k: v for k, v in use.items() if v is not None}))
     family = located.family.defaults
     defaults: dict[str, object] = {

@@ -74,6 +74,7 @@ def _model(found: Recognised) -> Report:
                 "prediction",
                 found.prediction or (found.family and "open: give --prediction noise or velocity"),
             ),
+            ("noise", "up to pure noise (zero terminal SNR)" if found.pure_noise else None),
             ("draws from", " and ".join(("a text", *found.needs)) if found.family else None),
             ("stored as", found.precision),
             ("parameters", f"{found.parameters:,}"),

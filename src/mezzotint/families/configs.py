@@ -10,7 +10,6 @@ from typing import cast
 
 from mezzotint.families.checkpoint import Checkpoint
 from mezzotint.families.family import Betas, Family, Latent, Shift, TextPart
-from mezzotint.families.layouts.single_file import ZERO_SNR
 from mezzotint.nets.autoencoder import AutoencoderGeometry
 from mezzotint.nets.clip import ACTIVATIONS
 from mezzotint.values.errors import BadModelFile, shorten
@@ -48,7 +47,6 @@ FIXED: Mapping[str, Mapping[str, tuple[object, ...]]] = MappingProxyType(
         TEXT_2: {"layer_norm_eps": (1e-5,)},
         SCHEDULER: {
             "beta_schedule": ("scaled_linear",),
-            "rescale_betas_zero_snr": (False, None),
             "trained_betas": (None,),
         },
     }
@@ -60,12 +58,6 @@ PREDICTION_TYPES = MappingProxyType({"epsilon": "noise", "v_prediction": "veloci
 
 def check_fixed(checkpoint: Checkpoint) -> None:
     """Raises BadModelFile for a setting that is not what this program computes with."""
-    if ZERO_SNR in checkpoint.source:
-        raise BadModelFile(
-            checkpoint.path,
-            f"was trained to pure noise (the marker tensor {ZERO_SNR}), which is not supported",
-            hint="use a model without zero terminal SNR",
-        )
     for file, settings in FIXED.items():
         config = checkpoint.config(file)
         for name, allowed in settings.items():

@@ -1,7 +1,8 @@
 """Decides whether a network was taught to predict the noise or the velocity.
 
-Takes what is known about a checkpoint, in this order: an explicit choice, the file's metadata, marker tensors, the
-family, and last one call of the network. Gives the prediction and what decided it. Never guesses: undecided is None.
+Takes what is known about a checkpoint, in this order: an explicit choice, the file's metadata, marker tensors, the end
+of its schedule, the family, and last one call of the network. Gives the prediction and what decided it. Never guesses:
+undecided is None.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,8 +37,19 @@ class Decided:
 def decide(chosen: str | None, checkpoint: Checkpoint, family: Family) -> Decided | None:
     """The prediction as far as it can be told without running the network; None when it cannot.
 
-    Raises BadModelFile for a prediction type that this program does not know.
+    Raises BadModelFile for a prediction type that this program does not know, and for noise predicted from pure noise.
     """
+    decided = _stated(chosen, checkpoint, family)
+    if decided and decided.prediction is NOISE and family.pure_noise:
+        raise BadModelFile(
+            checkpoint.path,
+            f"was trained up to pure noise, where noise tells nothing of the picture, but {decided.by} says noise",
+            hint="choose --prediction velocity or --zero-snr no",
+        )
+    return decided
+
+
+def _stated(chosen: str | None, checkpoint: Checkpoint, family: Family) -> Decided | None:
     if chosen is not None:
         return Decided(PREDICTIONS[chosen], "the explicit choice")
     stated = _from_scheduler(checkpoint) or _from_metadata(checkpoint.source.metadata)
@@ -45,6 +57,8 @@ def decide(chosen: str | None, checkpoint: Checkpoint, family: Family) -> Decide
         return stated
     if V_PREDICTION in checkpoint.source:
         return Decided(VELOCITY, f"the marker tensor {V_PREDICTION}")
+    if family.pure_noise:
+        return Decided(VELOCITY, "the schedule up to pure noise")
     if family.prediction is not None:
         return Decided(family.prediction, f"the family: {family.title}")
     return None

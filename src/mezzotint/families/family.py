@@ -29,18 +29,25 @@ from mezzotint.text.taught import NOTHING, Ids
 from mezzotint.text.vocabulary import Vocabulary
 from mezzotint.values.errors import BadValue
 
+FLOOR = 2.0**-24
+"""The last abar of a model trained up to pure noise: sigma is 4096 there, as in diffusers' Euler and DPM-Solver."""
+
 
 @dataclass(frozen=True)
 class Betas:
-    """The noise schedule of training: square roots evenly spaced from `first` to `last` over `count` times."""
+    """The noise schedule of training: square roots evenly spaced from `first` to `last` over `count` times.
+
+    `floor` is the last abar of one that was then rescaled to end in pure noise; None: it was not.
+    """
 
     first: float = 0.00085
     last: float = 0.012
     count: int = 1000
+    floor: float | None = None
 
     def path(self) -> Diffused:
         """The path from a picture to noise that was trained on."""
-        return Diffused(scaled_linear(self.first, self.last, self.count))
+        return Diffused(scaled_linear(self.first, self.last, self.count), self.floor)
 
 
 @dataclass(frozen=True)
@@ -197,6 +204,11 @@ class Family:
         """What the sides of a picture are multiples of, in pixels."""
         patch = 1 if isinstance(self.denoiser, UNetGeometry) else self.denoiser.patch
         return self.latent.factor * patch
+
+    @property
+    def pure_noise(self) -> bool:
+        """Whether its noise was rescaled to end as nothing but noise, from where noise tells nothing of the picture."""
+        return isinstance(self.schedule, Betas) and self.schedule.floor is not None
 
     @property
     def unet(self) -> UNetGeometry:

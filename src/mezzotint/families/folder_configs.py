@@ -184,8 +184,9 @@ def scheduler_config(family: Family, prediction: Prediction) -> Json:
         "num_train_timesteps": schedule.count,
         "prediction_type": types[prediction.name],
         "set_alpha_to_one": True,  # our plans end at sigma = 0; with this both programs draw the same picture
+        "rescale_betas_zero_snr": schedule.floor is not None,
         "steps_offset": 1,
-        "timestep_spacing": "leading",
+        "timestep_spacing": "leading" if schedule.floor is None else "trailing",
         "trained_betas": None,
     }
 

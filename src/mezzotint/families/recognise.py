@@ -27,9 +27,9 @@ class Recognised:
     """What is known of a checkpoint.
 
     `kind` is "a model" or what else it is; `family`, `prediction` ("noise" or "velocity") and `layout` are None where
-    they are unknown. `precision` is the type most values are stored in, `parameters` counts the values that are used
-    (all, where it cannot be told). `needs` says what it draws from besides a text. `decided_by` names for each answer
-    what gave it; `problems` say why it cannot draw.
+    they are unknown; `pure_noise` says that it was trained up to it. `precision` is the type most values are stored in,
+    `parameters` counts the values that are used (all, where it cannot be told). `needs` says what it draws from besides
+    a text. `decided_by` names for each answer what gave it; `problems` say why it cannot draw.
     """
 
     path: Path
@@ -37,6 +37,7 @@ class Recognised:
     family: str | None
     layout: str | None
     prediction: str | None
+    pure_noise: bool
     precision: str
     parameters: int
     needs: tuple[str, ...]
@@ -64,6 +65,7 @@ def recognise(path: Path) -> Recognised:
         family=resolved.family.name if resolved else None,
         layout=checkpoint.layout if kind == MODEL else None,
         prediction=resolved.decided.prediction.name if resolved and resolved.decided else None,
+        pure_noise=bool(resolved and resolved.family.pure_noise),
         precision=next((name for name, _ in sizes.most_common(1)), "none"),
         parameters=sizes.total(),
         needs=resolved.family.needs if resolved else (),
@@ -81,6 +83,7 @@ def _trained(path: Path) -> Recognised:
         family=located.family.name,
         layout=located.kind,
         prediction=located.prediction.name if located.prediction else None,
+        pure_noise=located.family.pure_noise,
         precision=next((name for name, _ in sizes.most_common(1)), "none"),
         parameters=sizes.total(),
         needs=located.family.needs,

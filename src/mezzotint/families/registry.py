@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import torch
 
-from mezzotint.diffusion.prediction import PREDICTIONS, Prediction
+from mezzotint.diffusion.prediction import NOISE, PREDICTIONS, Prediction
 from mezzotint.families import mini, toy
 from mezzotint.families.assemble import FLOAT32, assemble
 from mezzotint.families.checkpoint import open_checkpoint
@@ -22,7 +22,9 @@ from mezzotint.families.resolve import Resolved, resolve
 from mezzotint.families.sdxl import SDXL_TURBO
 from mezzotint.families.shelf import folders, on_shelf
 from mezzotint.families.signs import FILED
-from mezzotint.values.errors import ModelNotFound, nearest
+from mezzotint.families.terminal import ended
+from mezzotint.values.errors import BadValue, ModelNotFound, nearest
+from mezzotint.values.names import YES
 from mezzotint.values.recipe import ModelUse
 from mezzotint.weights.digest import digest
 from mezzotint.weights.files import Passing
@@ -76,14 +78,20 @@ def find(use: ModelUse) -> Located:
     if (path / mini.GEOMETRY).is_file():
         return _described(mini.family(path), path, use)
     checkpoint = open_checkpoint(path)
-    resolved = resolve(checkpoint, use.prediction)
+    resolved = resolve(checkpoint, use.prediction, use.zero_snr)
     prediction = resolved.decided.prediction if resolved.decided else None
     return Located(resolved.family, path, checkpoint.layout, resolved.decided_by, prediction, resolved)
 
 
 def _described(family: Family, path: Path | None, use: ModelUse) -> Located:
     """A model whose family is known without looking at names of weights."""
+    if use.zero_snr is not None:
+        family = ended(family, use.zero_snr == YES)
     chosen = PREDICTIONS[use.prediction] if use.prediction else family.prediction
+    if family.pure_noise and chosen is NOISE:
+        raise BadValue(
+            "zero_snr", "pure noise tells a model that predicts noise nothing", "add --prediction velocity"
+        )
     by = {
         "family": f"its {mini.GEOMETRY}" if path else "the name",
         "prediction": "the explicit choice" if use.prediction else "the family",

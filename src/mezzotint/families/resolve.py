@@ -20,6 +20,7 @@ from mezzotint.families.layouts import folder, single_file
 from mezzotint.families.picture_geometry import depth_geometry, vision_geometry
 from mezzotint.families.signs import Sign, Signed, signed
 from mezzotint.families.tables import single_file_for
+from mezzotint.families.terminal import Ending, ended, ending
 from mezzotint.families.words import words_of
 from mezzotint.nets.unet import Vector
 from mezzotint.values.errors import BadModelFile, BadValue
@@ -43,8 +44,9 @@ class Resolved:
     decided_by: Mapping[str, str]
 
 
-def resolve(checkpoint: Checkpoint, chosen: str | None) -> Resolved:
-    """The family, table and prediction of a checkpoint; `chosen` is an explicit prediction.
+def resolve(checkpoint: Checkpoint, chosen: str | None, zero_snr: str | None = None) -> Resolved:
+    """The family, table and prediction of a checkpoint; `chosen` is an explicit prediction, `zero_snr` an explicit end
+    of its noise.
 
     Raises BadModelFile (not a model of a family here, or settings it does not have) and WeightsMismatch.
     """
@@ -62,13 +64,15 @@ def resolve(checkpoint: Checkpoint, chosen: str | None) -> Resolved:
     except BadValue as error:
         raise BadModelFile(checkpoint.path, f"has sizes no network can have ({error.message})") from None
     _check_parts(family, checkpoint)
+    end = ending(zero_snr, checkpoint)
+    family = ended(family, end.pure)
     decided = decide(chosen, checkpoint, family)
     side = configs.side(checkpoint, family) or (
         family.sides.get(decided.prediction.name) if decided else None
     )
     if side is not None:
         family = replace(family, defaults=replace(family.defaults, width=side, height=side))
-    return Resolved(checkpoint, family, table, decided, _reasons(checkpoint, found, decided))
+    return Resolved(checkpoint, family, table, decided, _reasons(checkpoint, found, decided, end))
 
 
 def _sign(checkpoint: Checkpoint, shapes: Mapping[str, Shape]) -> Sign:
@@ -84,7 +88,9 @@ def _sign(checkpoint: Checkpoint, shapes: Mapping[str, Shape]) -> Sign:
     )
 
 
-def _reasons(checkpoint: Checkpoint, found: Signed, decided: Decided | None) -> Mapping[str, str]:
+def _reasons(
+    checkpoint: Checkpoint, found: Signed, decided: Decided | None, end: Ending
+) -> Mapping[str, str]:
     return MappingProxyType(
         {
             "family": found.by,
@@ -93,6 +99,7 @@ def _reasons(checkpoint: Checkpoint, found: Signed, decided: Decided | None) -> 
             if configs.UNET in checkpoint.configs
             else f"the family: {found.family.title}",
             "prediction": decided.by if decided else "open until the network is run once",
+            **({"zero SNR": end.by} if end.pure else {}),
         }
     )
 

@@ -122,7 +122,7 @@ def write(model: Named, target: Path, storage: str = KEPT) -> None:
                 target, "a single file cannot hold this model's own vocabulary", hint="write a folder instead"
             )
         theirs = single_file_of(model.family).export(InMemory(target, stored | _unread_layers(model, stored)))
-        save_tensors(theirs | _marker(model), target, model.metadata)
+        save_tensors(theirs | _markers(model), target, model.metadata)
         return
     export_diffusers(open_model(model.located), target, stored)
 
@@ -144,10 +144,15 @@ def _unread_layers(model: Named, stored: Mapping[str, Tensor]) -> dict[str, Tens
     return zeros
 
 
-def _marker(model: Named) -> dict[str, Tensor]:
-    """What says in a single file that the velocity is predicted, where nothing else in it does."""
-    silent = model.family.prediction is None and model.located.prediction is VELOCITY
-    return {single_file.V_PREDICTION: torch.empty(0)} if silent else {}
+def _markers(model: Named) -> dict[str, Tensor]:
+    """What says in a single file that the velocity is predicted, and that the noise ends as pure noise, where nothing
+    else in it does."""
+    said = {
+        single_file.V_PREDICTION: model.located.prediction is VELOCITY
+        and model.family.prediction is not VELOCITY,
+        single_file.ZERO_SNR: model.family.pure_noise,
+    }
+    return {name: torch.empty(0) for name, true in said.items() if true}
 
 
 def converted(tensors: Mapping[str, Tensor], storage: str) -> dict[str, Tensor]:

@@ -54,5 +54,6 @@ FAMILIES = (
 )
 PREDICTIONS = ("noise", "velocity")
 NOISES = ("cpu", "nv", "comfy", "comfy-0.3", "invoke")
+YES, NO = YES_NO = ("yes", "no")
 NUMERICS = ("exact", "fast")
 PRECISIONS = ("float32", "bfloat16", "float16")

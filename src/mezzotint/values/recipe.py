@@ -19,7 +19,7 @@ from pydantic import (
 
 from mezzotint.values.errors import BadValue, shorten
 from mezzotint.values.guides import Guides
-from mezzotint.values.names import NUMERICS, PRECISIONS, PREDICTIONS, SAMPLERS, SPACINGS
+from mezzotint.values.names import NUMERICS, PRECISIONS, PREDICTIONS, SAMPLERS, SPACINGS, YES_NO
 from mezzotint.values.noise import MAX_SEED, NoiseUse, Seed, kind_alone
 from mezzotint.values.sampling import SamplerOptions, falling
 from mezzotint.values.value import LISTED, POSITIVE_ZERO, Value, one_of, option, plain_text
@@ -35,6 +35,7 @@ MAX_JSON = 2**20
 SamplerName = Annotated[str, one_of("sampler", SAMPLERS)]
 SpacingName = Annotated[str, one_of("spacing", SPACINGS)]
 PredictionName = Annotated[str, one_of("prediction", PREDICTIONS)]
+YesNo = Annotated[str, one_of("zero_snr", YES_NO)]
 NumericsName = Annotated[str, one_of("numerics", NUMERICS)]
 PrecisionName = Annotated[str, one_of("precision", PRECISIONS)]
 PromptText = Annotated[str, StringConstraints(max_length=MAX_PROMPT)]
@@ -56,7 +57,7 @@ class Prompt(Value):
 
 
 class ModelUse(Value):
-    """Which model draws. `prediction` settles what a file cannot tell; `sha256` is verified when given."""
+    """Which model draws. `prediction`, `zero_snr` settle what a file cannot tell; `sha256` is verified when given."""
 
     base: Annotated[
         str,
@@ -68,6 +69,14 @@ class ModelUse(Value):
         PredictionName | None,
         option(
             "prediction", "what the model was taught to predict, if its file cannot tell", names=PREDICTIONS
+        ),
+    ] = None
+    zero_snr: Annotated[
+        YesNo | None,
+        option(
+            "zero_snr",
+            "whether the model was trained up to pure noise, if its file cannot tell",
+            names=YES_NO,
         ),
     ] = None
     sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = None

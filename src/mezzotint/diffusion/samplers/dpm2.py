@@ -11,7 +11,7 @@ from mezzotint.diffusion.denoise import Denoiser
 from mezzotint.diffusion.noise import Noise
 from mezzotint.diffusion.path import Level
 from mezzotint.diffusion.plan import Plan
-from mezzotint.diffusion.samplers.moves import churned, slope, toward
+from mezzotint.diffusion.samplers.moves import churned, pure, slope, toward
 from mezzotint.diffusion.samplers.step import Step, Tuning
 
 
@@ -27,8 +27,9 @@ def dpm2(denoise: Denoiser, x: Tensor, plan: Plan, noise: Noise, tuning: Tuning)
 def through_the_middle(
     denoise: Denoiser, clean: Tensor, x: Tensor, plan: Plan, here: Level, there: Level
 ) -> Tensor:
-    """x at `there`, by the slope at the level half-way in log sigma; straight to `clean` when that is 0."""
-    if not bool((there.sigma > 0).all()):
+    """x at `there`, by the slope at the level half-way in log sigma; straight to `clean` when that is 0, and
+    from pure noise."""
+    if not bool((there.sigma > 0).all()) or pure(here):
         return toward(clean, x, here, there)
     middle = plan.at((here.sigma * there.sigma).sqrt(), here.step, 1)
     between = toward(clean, x, here, middle)

@@ -34,6 +34,15 @@ def log_snr(level: Level) -> Tensor:
     return (level.alpha / level.sigma).log()
 
 
+PURE = 1000.0
+"""The sigma from which a latent is pure noise: models that were not trained up to it end below 200."""
+
+
+def pure(level: Level) -> bool:
+    """Whether x is nothing but noise there: what a slope says of the picture would be lost in its length."""
+    return bool((level.sigma > PURE).any())
+
+
 def at_an_end(here: Level, there: Level) -> bool:
     """Whether log(alpha / sigma) is infinite at either level, so that nothing lies half-way in it."""
     return not bool((log_snr(there) - log_snr(here)).isfinite().all())

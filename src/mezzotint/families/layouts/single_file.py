@@ -88,5 +88,5 @@ def layout(layers: int, attention: tuple[bool, ...], levels: int, texts: Iterabl
         autoencoder_ldm.layout(levels).under(AUTOENCODER, "autoencoder."),
         *(TEXTS[prefix][0].under(prefix, f"{TEXTS[prefix][1]}.") for prefix in texts),
         PICTURES,
-        Layout((), (*SCHEDULES, *SIGMAS, *AVERAGED, V_PREDICTION)),
+        Layout((), (*SCHEDULES, *SIGMAS, *AVERAGED, V_PREDICTION, ZERO_SNR)),
     )
