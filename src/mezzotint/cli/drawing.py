@@ -16,6 +16,7 @@ from mezzotint.values.errors import BadValue
 from mezzotint.values.guide_text import with_guides
 from mezzotint.values.guides import KINDS
 from mezzotint.values.options import OPTIONS, assemble
+from mezzotint.values.recipe import Recipe
 
 MOST = 1000
 """The most pictures of one command."""
@@ -86,17 +87,25 @@ def checked(given: Mapping[str, Any]) -> Mapping[str, Any]:
     Raises BadValue, UnknownName and OutputFailed before anything heavy is loaded.
     """
     options = {option.name: given[option.name] for option in OPTIONS}
-    if not (options["prompt"] or "").strip():
-        raise BadValue("prompt", "is empty", 'say what to draw, as in: mezzotint "a red apple"')
     count = given["count"]
     if not 1 <= count <= MOST:
         raise BadValue("count", f"{count} is out of range", f"use 1 to {MOST}")
+    recipe = checked_recipe(given, options)
+    recipe.following(count - 1)
+    files = output(given["output"], recipe.prompt.text, given["overwrite"], count)
+    return MappingProxyType({**given, "options": options, "output": files})
+
+
+def checked_recipe(given: Mapping[str, Any], options: Mapping[str, Any]) -> Recipe:
+    """The recipe of `options` with what else the flags give, as far as it can be checked without a model.
+
+    Raises BadValue and UnknownName.
+    """
+    if not (options["prompt"] or "").strip():
+        raise BadValue("prompt", "is empty", 'say what to draw, as in: mezzotint "a red apple"')
     adapters = tuple(map(from_flag, given["lora"] or ()))
     for text in given["embedding"] or ():
         inversion_from_flag(text)
     prompt, _ = in_prompt(options["prompt"])
     recipe = assemble({**options, "prompt": prompt}, _ASSUMED).model_copy(update={"adapters": adapters})
-    with_guides(recipe, given["guide"] or ())
-    recipe.following(count - 1)
-    files = output(given["output"], recipe.prompt.text, given["overwrite"], count)
-    return MappingProxyType({**given, "options": options, "output": files})
+    return with_guides(recipe, given["guide"] or ())

@@ -24,9 +24,7 @@ def run(given: Mapping[str, Any]) -> int:
     count: int = given["count"]
     quiet: bool = given["quiet"]
     output: Output = given["output"]
-    first = compose_flat(
-        given["options"], given["lora"] or (), given["embedding"] or (), given["guide"] or ()
-    )
+    first = recipe_of(given, given["options"])
     recipes = [first.following(i) for i in range(count)]
     engine = Engine(given["device"], given["threads"])
     say = _silent if quiet else print
@@ -47,6 +45,11 @@ def run(given: Mapping[str, Any]) -> int:
     if unread:
         say(f"the prompt is longer than this model reads: its last {unread} tokens had no effect")
     return 0
+
+
+def recipe_of(given: Mapping[str, Any], options: Mapping[str, object]) -> Recipe:
+    """The recipe of flat `options` with what the other flags add. Raises MezzotintError."""
+    return compose_flat(options, given["lora"] or (), given["embedding"] or (), given["guide"] or ())
 
 
 def _line(path: Path, picture: Picture) -> str:

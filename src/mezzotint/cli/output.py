@@ -33,12 +33,7 @@ def output(given: Path | None, prompt: str, overwrite: bool, count: int) -> Outp
     path = given if given is not None else Path(f"{slug(prompt)}.png")
     if path.is_dir():
         path = path / f"{slug(prompt)}.png"
-    if path.suffix.lower() not in SUFFIXES:
-        raise BadValue(
-            "output",
-            f"'{shorten(path.name)}' is no kind of picture that can be written",
-            f"end it in {', '.join(SUFFIXES)}",
-        )
+    check_kind(path)
     writable(path.parent)
     number = 1
     while True:
@@ -46,6 +41,16 @@ def output(given: Path | None, prompt: str, overwrite: bool, count: int) -> Outp
         if overwrite or not any(p.exists() for p in _files(found)):
             return found
         number += 1
+
+
+def check_kind(path: Path) -> None:
+    """Raises BadValue for a name that ends like no picture that can be written."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise BadValue(
+            "output",
+            f"'{shorten(path.name)}' is no kind of picture that can be written",
+            f"end it in {', '.join(SUFFIXES)}",
+        )
 
 
 def slug(prompt: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from mezzotint.cli import drawing
+from mezzotint.cli import drawing, plotting
 from mezzotint.cli.flags import Flag, word
 from mezzotint.values.errors import MissingExtra
 
@@ -53,6 +53,9 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
     {
         "generate": Verb(
             "generate", "draw a picture; the verb when none is given", drawing.FLAGS, drawing.checked
+        ),
+        "plot": Verb(
+            "plot", "draw a grid over any options, as a picture and a page", plotting.FLAGS, plotting.checked
         ),
         "replay": Verb(
             "replay",

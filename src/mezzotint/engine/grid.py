@@ -38,19 +38,19 @@ def grid(
     pen = ImageDraw.Draw(page)
     font = ImageFont.load_default(_LETTER)
     if title:
-        pen.text((_GAP, _GAP), _cut(title, right - 2 * _GAP, pen, font), _INK, font)
+        pen.text((_GAP, _GAP), cut(title, right - 2 * _GAP, pen, font), _INK, font)
     for index, (image, label) in enumerate(cells):
         x = _GAP + index % across * (width + _GAP)
         y = top + index // across * (height + _LINE + _GAP)
         page.paste(image.resize((width, height), Image.Resampling.NEAREST), (x, y))
-        pen.text((x, y + height + 3), _cut(label, width, pen, font), _FAINT, font)
+        pen.text((x, y + height + 3), cut(label, width, pen, font), _FAINT, font)
     return page
 
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
-def _cut(text: str, width: int, pen: ImageDraw.ImageDraw, font: Font) -> str:
+def cut(text: str, width: float, pen: ImageDraw.ImageDraw, font: Font) -> str:
     """`text` in one line, with dots for what does not fit into `width` pixels."""
     line = " ".join(text[:400].split())
     if pen.textlength(line, font) <= width:
