@@ -32,7 +32,7 @@ def known(answers: dict[Question, Tensor] | None = None) -> tuple[Ask, list[tupl
 
     def ask(x: Tensor, level: Level, questions: Sequence[Question]) -> Answers:
         asked.append(tuple(questions))
-        return Answers(x, level, {question: given[question] for question in questions})
+        return Answers(x, level, ask, {question: given[question] for question in questions})
 
     return ask, asked
 

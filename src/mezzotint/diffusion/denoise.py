@@ -64,10 +64,12 @@ def _no_taps() -> Mapping[Question, Taps]:
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What a network said of `x` at `level`: `clean` B C H W for each question, and the `taps` it handed out."""
+    """What a network said of `x` at `level`: `clean` B C H W for each question, and the `taps` it handed out. Whoever
+    needs to know more may `ask` again."""
 
     x: Tensor
     level: Level
+    ask: "Ask"
     clean: Mapping[Question, Tensor]
     taps: Mapping[Question, Taps] = field(default_factory=_no_taps)
 
@@ -113,7 +115,7 @@ def asker(call: RequestCall, prediction: Prediction) -> Ask:
             clean.update(zip(alike, prediction.clean(reply.outputs.to(x), x, level), strict=True))
             for k, question in enumerate(alike):
                 taps[question] = {site: values[k] for site, values in reply.taps.items()}
-        return Answers(x, level, clean, taps)
+        return Answers(x, level, ask, clean, taps)
 
     return ask
 
@@ -122,6 +124,6 @@ def always(predict: Predictor, questions: Sequence[Question]) -> Ask:
     """An Ask of a Predictor whose K answers are those to `questions`, whichever of them are asked."""
 
     def ask(x: Tensor, level: Level, asked: Sequence[Question]) -> Answers:
-        return Answers(x, level, dict(zip(questions, predict(x, level), strict=True)))
+        return Answers(x, level, ask, dict(zip(questions, predict(x, level), strict=True)))
 
     return ask

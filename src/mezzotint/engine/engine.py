@@ -12,7 +12,7 @@ import torch
 from mezzotint import __version__
 from mezzotint.diffusion.samplers.step import Step
 from mezzotint.engine import stages
-from mezzotint.engine.guiding import guides_of, texts_of
+from mezzotint.engine.guiding import Guiding, guiding_of
 from mezzotint.engine.model import Models, Opened
 from mezzotint.engine.placement import Placement, place
 from mezzotint.values.errors import BadValue
@@ -60,11 +60,11 @@ class Engine:
         started = perf_counter()
         opened = self._models.get(use.model, numerics.precision)
         yield Prepared(recipe_count=len(recipes), steps=use.steps, model=opened.model.family.name)
-        texts = texts_of(guides_of(use, opened.model.prediction))
-        work = opened.work(recipes[0].width, recipes[0].height, len(recipes) * len(texts))
+        guiding = guiding_of(use, opened.model)
+        work = opened.work(recipes[0].width, recipes[0].height, len(recipes) * len(guiding.texts))
         placement = self.placement.suited(work)
         latent: torch.Tensor | None = None
-        for step, seconds in self._steps(opened, recipes, placement):
+        for step, seconds in self._steps(opened, recipes, placement, guiding):
             latent = step.x
             yield Stepped(step.index, use.steps, float(step.level.sigma.max()), seconds)
         assert latent is not None
@@ -76,7 +76,7 @@ class Engine:
             yield Drawn(index, Picture(image, recipe, facts))
 
     def _steps(
-        self, opened: Opened, recipes: Sequence[Recipe], placement: Placement
+        self, opened: Opened, recipes: Sequence[Recipe], placement: Placement, guiding: Guiding
     ) -> Iterator[tuple[Step, float]]:
         """The sampler's steps with the seconds each took. Threads and precision hold only while a step is made."""
         use, device = recipes[0].passes[0], placement.device
@@ -85,10 +85,9 @@ class Engine:
         taught = opened.taught(recipes[0].inversions)
         with placement.pinned(exact):
             opened.merge(adapters)
-            guides = guides_of(use, opened.model.prediction)
             begun = stages.begin(opened.model, recipes, device)
-            conditionings = stages.encode(opened.model, recipes, texts_of(guides), device, taught)
-            steps = stages.sample(stages.denoiser(opened, conditionings, guides, len(recipes)), begun, use)
+            conditionings = stages.encode(opened.model, recipes, guiding.texts, device, taught)
+            steps = stages.sample(stages.denoiser(opened, conditionings, guiding, len(recipes)), begun, use)
         while True:
             before = perf_counter()
             with placement.pinned(exact):

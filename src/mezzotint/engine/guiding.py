@@ -1,35 +1,59 @@
 """From the guides of a recipe to those that steer a denoiser.
 
-Takes a pass and what its model predicts; gives guides of `diffusion.guidance` in their order, and the texts that they
-ask about. Knows no prompt and no sampler.
+Takes a pass and its model; gives guides of `diffusion.guidance` in their order, the texts that they ask about, and what
+they inject. Knows no prompt and no sampler.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 
-from mezzotint.diffusion.denoise import POSITIVE
+from mezzotint.diffusion.denoise import NEGATIVE, POSITIVE, Question
 from mezzotint.diffusion.guidance import schedule
 from mezzotint.diffusion.guidance.apg import apg
 from mezzotint.diffusion.guidance.cfg import cfg
 from mezzotint.diffusion.guidance.cfg_zero import cfg_zero
+from mezzotint.diffusion.guidance.disturbed import disturbed
 from mezzotint.diffusion.guidance.guide import Guide, Scale, Span, constant, everywhere, within
 from mezzotint.diffusion.guidance.perp_neg import perp_neg
 from mezzotint.diffusion.guidance.rescale import rescale
+from mezzotint.diffusion.guidance.sag import sag
 from mezzotint.diffusion.guidance.threshold import mimic, threshold
 from mezzotint.diffusion.prediction import Prediction
+from mezzotint.engine.touching import SAG_SITE, touches_of
+from mezzotint.families.family import Model
+from mezzotint.nets.conditioning import Inject
+from mezzotint.nets.disturbed import blurred
 from mezzotint.values import guides as values
 from mezzotint.values.recipe import Pass
 
 
-def guides_of(use: Pass, prediction: Prediction) -> tuple[Guide, ...]:
-    """The guides of one run of `use`: those that remember something begin anew."""
-    made = [_made(guide, use, prediction) for guide in use.guides]
-    return tuple(guide for guide in made if guide is not None)
+@dataclass(frozen=True)
+class Guiding:
+    """What steers one run: its `guides`, and what their touches `inject` into the network."""
+
+    guides: tuple[Guide, ...]
+    inject: Mapping[str, Inject]
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """All that is asked, the prompt first."""
+        asked = (question for guide in self.guides for question in guide.questions)
+        return tuple(dict.fromkeys((POSITIVE, *asked)))
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The names of the texts that are asked about."""
+        return tuple(dict.fromkeys(question.text for question in self.questions))
 
 
-def texts_of(guides: Sequence[Guide]) -> tuple[str, ...]:
-    """The names of the texts that `guides` ask about, the prompt first."""
-    asked = [question.text for guide in guides for question in guide.questions]
-    return tuple(dict.fromkeys((POSITIVE.text, *asked)))
+def guiding_of(use: Pass, model: Model) -> Guiding:
+    """What steers one run of `use`: guides that remember something begin anew. Raises BadValue for a guide that needs
+    a part of a network that `model` does not have."""
+    made = [_made(guide, use, model.prediction) for guide in use.guides]
+    return Guiding(
+        tuple(guide for guide in made if guide is not None), touches_of(use.guides, model.denoiser)
+    )
 
 
 def _made(guide: values.Guide, use: Pass, prediction: Prediction) -> Guide | None:
@@ -37,6 +61,15 @@ def _made(guide: values.Guide, use: Pass, prediction: Prediction) -> Guide | Non
     match guide:
         case values.Cfg():
             return _formed(guide.scale, use, prediction)
+        case values.Pag() | values.Seg():
+            span = schedule.of_steps(guide.start, guide.stop, use.steps)
+            return disturbed(guide.scale, guide.kind, span)
+        case values.SkipLayers():
+            span = schedule.between_steps(guide.start, guide.stop, use.steps)
+            return disturbed(guide.scale, guide.kind, span)
+        case values.Sag():
+            of = NEGATIVE if _has_negative(use) else POSITIVE
+            return sag(guide.scale, of, SAG_SITE, partial(blurred, sigma=guide.blur, size=9), prediction)
         case values.Rescale():
             return rescale(guide.amount, prediction)
         case values.Threshold():
@@ -62,6 +95,10 @@ def _formed(start: float, use: Pass, prediction: Prediction) -> Guide | None:
                 continue
     courses = [guide for guide in use.guides if guide.kind in values.COURSES]
     return within(cfg(scale), span) if courses or start != 1 else None
+
+
+def _has_negative(use: Pass) -> bool:
+    return any(isinstance(guide, values.Cfg) and guide.scale != 1 for guide in use.guides)
 
 
 def _course(start: float, use: Pass) -> Scale:

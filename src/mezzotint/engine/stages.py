@@ -25,7 +25,7 @@ from mezzotint.diffusion.denoise import (
     RequestCall,
     asker,
 )
-from mezzotint.diffusion.guidance.guide import Guide, guided
+from mezzotint.diffusion.guidance.guide import guided
 from mezzotint.diffusion.noise import ImageNoise, Noise
 from mezzotint.diffusion.noises import origin
 from mezzotint.diffusion.path import Level, Path, Rectified
@@ -33,11 +33,12 @@ from mezzotint.diffusion.plan import Plan, make_plan, plan_of
 from mezzotint.diffusion.samplers.registry import SAMPLERS
 from mezzotint.diffusion.samplers.step import Step, Tuning
 from mezzotint.diffusion.spacings import SPACINGS
+from mezzotint.engine.guiding import Guiding
 from mezzotint.engine.model import Opened
 from mezzotint.families.conditions import Asked
 from mezzotint.families.family import Model
 from mezzotint.families.taught import NO_WORDS, TaughtWords
-from mezzotint.nets.conditioning import Conditioning
+from mezzotint.nets.conditioning import Conditioning, Inject
 from mezzotint.values.errors import BadValue
 from mezzotint.values.recipe import Pass, Recipe
 
@@ -141,13 +142,16 @@ def planned(path: Path, use: Pass) -> Plan:
 
 
 def denoiser(
-    opened: Opened, conditionings: Mapping[str, Conditioning], guides: Sequence[Guide], count: int
+    opened: Opened, conditionings: Mapping[str, Conditioning], guiding: Guiding, count: int
 ) -> Denoiser:
     """The guided denoiser of one run over `count` pictures whose conditionings `encode` gave."""
-    return guided(asker(_call(opened, conditionings, count), opened.model.prediction), guides)
+    call = _call(opened, conditionings, guiding.inject, count)
+    return guided(asker(call, opened.model.prediction), guiding.guides)
 
 
-def _call(opened: Opened, conditionings: Mapping[str, Conditioning], count: int) -> RequestCall:
+def _call(
+    opened: Opened, conditionings: Mapping[str, Conditioning], inject: Mapping[str, Inject], count: int
+) -> RequestCall:
     network, dtype = opened.model.denoiser, opened.dtype
 
     @cache
@@ -162,8 +166,10 @@ def _call(opened: Opened, conditionings: Mapping[str, Conditioning], count: int)
 
     def call(x: Tensor, t: Tensor, request: Request) -> Reply:
         copies = len(request.texts)
-        output = network(x.to(dtype).repeat(copies, 1, 1, 1), t.repeat(copies), together(request.texts))
-        return Reply(output.sample.unflatten(0, (copies, count)))
+        cond, touch = together(request.texts), inject[request.touch]
+        output = network(x.to(dtype).repeat(copies, 1, 1, 1), t.repeat(copies), cond, touch)
+        taps = {site: tap.unflatten(0, (copies, count)) for site, tap in output.taps.items()}
+        return Reply(output.sample.unflatten(0, (copies, count)), taps)
 
     return call
 

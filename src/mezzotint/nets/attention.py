@@ -6,12 +6,13 @@ another attention changes this function and no network. Knows no network, no pro
 Shapes: B batch, H heads, T queries, S keys and values, D width of a head.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
 
 from torch import Tensor
 from torch.nn import functional as F
 
-from mezzotint.nets.conditioning import Stream
+from mezzotint.nets.conditioning import Attending, Grid, Inject, Stream
 from mezzotint.values.errors import BadValue
 
 
@@ -39,6 +40,57 @@ def attend(q: Tensor, k: Tensor, v: Tensor, site: str, mask: Tensor | None = Non
             "give queries, keys and values of one batch and one head width",
         )
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+
+
+@dataclass(frozen=True)
+class Within:
+    """What others do in the attentions of one forward: `streams` and `attend` of the `Inject`; the attentions whose
+    maps are put into `maps` for its `taps`; and the size of the picture where it is."""
+
+    streams: tuple[Stream, ...]
+    attend: Mapping[str, Attending]
+    taps: frozenset[str]
+    maps: MutableMapping[str, Tensor]
+    rows: int = 0
+    columns: int = 0
+
+    def at(self, rows: int, columns: int) -> "Within":
+        """The same on another grid, with the masks of its streams resized."""
+        streams = tuple(stream.at(rows, columns) for stream in self.streams)
+        return Within(streams, self.attend, self.taps, self.maps, rows, columns)
+
+
+def nothing_within() -> Within:
+    """Nobody does anything."""
+    return Within((), {}, frozenset(), {})
+
+
+def within_of(inject: Inject | None, sites: frozenset[str], own: frozenset[str]) -> Within:
+    """What `inject` does in the attentions of a network that has them at `sites`, those of the picture to itself at
+    its `own`. Raises BadValue for other sites."""
+    if inject is None:
+        return nothing_within()
+    for word, named, known in (("attend", inject.attend.keys(), sites), ("taps", inject.taps, own)):
+        unknown = sorted(named - known)
+        if unknown:
+            raise BadValue(word, f"no attention {unknown[0]!r}", "use a site of this network")
+    return Within(tuple(inject.streams.values()), inject.attend, inject.taps, {})
+
+
+def attend_within(q: Tensor, k: Tensor, v: Tensor, site: str, within: Within) -> Tensor:
+    """`attend` with all that others do at this site: B H T D, B H S D, B H S D -> B H T D."""
+    changed = within.attend.get(site)
+    mixed = attend(q, k, v, site) if changed is None else changed(q, k, v, Grid(within.rows, within.columns))
+    if site in within.taps:
+        within.maps[site] = attention_map(q, k, Grid(within.rows, within.columns))
+    return attend_streams(mixed, q, within.streams, site)
+
+
+def attention_map(q: Tensor, k: Tensor, grid: Grid) -> Tensor:
+    """How much each pixel looks at each pixel, B H T D, B H S D -> B H T' rows columns, T' = rows * columns; what
+    looks or is looked at beyond the pixels is left out of it."""
+    scores = (q[:, :, : grid.size] @ k.transpose(2, 3)) / q.shape[-1] ** 0.5
+    return scores.softmax(dim=-1)[..., : grid.size].unflatten(-1, (grid.rows, grid.columns))
 
 
 def attend_streams(mixed: Tensor, q: Tensor, streams: Iterable[Stream], site: str) -> Tensor:

@@ -6,7 +6,7 @@ Shapes: B batch, T text tokens, D width of the text states, P pooled width, M nu
 size, N extra tokens.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -54,19 +54,45 @@ def _no_streams() -> Mapping[str, Stream]:
 
 
 @dataclass(frozen=True)
+class Grid:
+    """The pixels (or patches) of a picture inside a network; its first rows * columns tokens are these, row by row."""
+
+    rows: int
+    columns: int
+
+    @property
+    def size(self) -> int:
+        """How many tokens are pixels."""
+        return self.rows * self.columns
+
+
+Attending = Callable[[Tensor, Tensor, Tensor, Grid], Tensor]
+"""`(queries B H T D, keys B H S D, values B H S D, grid) -> B H T D`: what a site computes instead of attention."""
+
+
+def _no_attending() -> Mapping[str, Attending]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True)
 class Inject:
     """What others add inside a network: `residuals` by site, each added to the skip connection or the middle
     of that name (ControlNet, Zhang et al. 2023) or on the way down (T2I-Adapter), broadcast to the shape of its
-    site; `streams` by the name of
-    who adds them, each with extra attention at the sites it names."""
+    site; `streams` by the name of who adds them, each with extra attention at the sites it names; `attend` what
+    is computed at a site instead of its attention (Ahn et al. 2024); `skips` blocks that are left out, `taps` the
+    attentions of the picture to itself whose maps are wanted."""
 
     residuals: Mapping[str, Tensor] = field(default_factory=_no_tensors)
     streams: Mapping[str, Stream] = field(default_factory=_no_streams)
+    attend: Mapping[str, Attending] = field(default_factory=_no_attending)
+    skips: frozenset[str] = frozenset()
+    taps: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Output:
-    """What a network gives: `sample` B C H W, and `taps`, inner values by site (none unless asked for)."""
+    """What a network gives: `sample` B C H W, and `taps` by site, those that were asked for: B heads T rows columns,
+    how much each of T pixels looks at each pixel."""
 
     sample: Tensor
     taps: Mapping[str, Tensor] = field(default_factory=_no_tensors)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mezzotint.nets.attention import nothing_within
 from mezzotint.nets.conditioning import Conditioning, Inject
 from mezzotint.nets.layers import conv1, conv3, zeroed
 from mezzotint.nets.unet import UNetEncoder, UNetGeometry
@@ -65,7 +66,9 @@ class ControlNet(UNetEncoder):
             raise BadValue(
                 "hint", f"a hint {tuple(hint.shape)} where {size} fits", "resize the hint to the picture"
             )
-        skips, mid = self.encode(x, self.time(t, x, cond), cond.tokens, hint=self._features(hint))
+        skips, mid = self.encode(
+            x, self.time(t, x, cond), cond.tokens, nothing_within(), hint=self._features(hint)
+        )
         weight = scale.to(x).reshape(-1, 1, 1, 1)
         made = {
             f"down.{i}": conv(skip) * weight

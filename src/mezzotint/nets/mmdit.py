@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mezzotint.nets.attention import Within, within_of
 from mezzotint.nets.conditioning import Conditioning, Inject, Output
 from mezzotint.nets.layers import time_embedding, zeroed
 from mezzotint.nets.mmdit_blocks import BlockShape, JointBlock, modulated, modulation
@@ -149,6 +150,11 @@ class MMDiT(Stem):
         self.blocks = nn.ModuleList(
             JointBlock(g.block(i), f"blocks.{i}", last=i == g.layers - 1) for i in range(g.layers)
         )
+        self.own_sites = frozenset(
+            f"blocks.{i}.{name}"
+            for i in range(g.layers)
+            for name in (("attn", "attn2") if g.block(i).dual else ("attn",))
+        )
         self.modulation_out = modulation(g.width, 2)
         self.out = zeroed(nn.Linear(g.width, g.patch**2 * g.channels))
 
@@ -160,12 +166,21 @@ class MMDiT(Stem):
         """
         residuals = _checked(inject, len(self.blocks) - 1)
         rows, columns = self.grid(x)
+        within, skips = self._within(inject).at(rows, columns), _skipped(inject, len(self.blocks))
         h, vector, context = self.tokens(x), self.vector(t, x, cond), self.text(x, cond)
         for i, block in enumerate(self.blocks):
-            h, context = block(h, context, vector)
+            if f"blocks.{i}" not in skips:
+                h, context = block(h, context, vector, within)
             h = _added(h, residuals, f"blocks.{i}")
         shift, scale = self.modulation_out(vector)[:, None].chunk(2, dim=-1)
-        return Output(self._planes(self.out(modulated(h, shift, scale)), rows, columns))
+        return Output(self._planes(self.out(modulated(h, shift, scale)), rows, columns), within.maps)
+
+    def _within(self, inject: Inject | None) -> Within:
+        """What an injection does in the attentions, all of whose sites this network has."""
+        within = within_of(inject, self.own_sites, self.own_sites)
+        if within.streams:
+            raise BadValue("streams", "this network takes none", "use an adapter that was made for it")
+        return within
 
     def _planes(self, tokens: Tensor, rows: int, columns: int) -> Tensor:
         """B T (p p C) -> B C H W."""
@@ -182,6 +197,15 @@ def _checked(inject: Inject | None, sites: int) -> Mapping[str, Tensor]:
         if site not in known:
             raise BadValue("residuals", f"no site {site!r}", f"use blocks.0 to blocks.{sites - 1}")
     return residuals
+
+
+def _skipped(inject: Inject | None, blocks: int) -> frozenset[str]:
+    """The blocks that an injection leaves out, all of which this network has."""
+    skips = (inject or Inject()).skips
+    unknown = sorted(skips - {f"blocks.{i}" for i in range(blocks)})
+    if unknown:
+        raise BadValue("skips", f"no block {unknown[0]!r}", f"use blocks.0 to blocks.{blocks - 1}")
+    return skips
 
 
 def _added(x: Tensor, residuals: Mapping[str, Tensor], site: str) -> Tensor:

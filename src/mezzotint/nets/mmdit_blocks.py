@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mezzotint.nets.attention import attend, join_heads, split_heads
+from mezzotint.nets.attention import Within, attend_within, join_heads, split_heads
 from mezzotint.nets.layers import zeroed
 
 EPS = 1e-6
@@ -78,7 +78,9 @@ class Stream(nn.Module):
         each B 1 D."""
         return self.modulation(vector)[:, None].chunk(self.parts, dim=-1)
 
-    def after(self, x: Tensor, attended: Tensor, parts: tuple[Tensor, ...], site: str) -> Tensor:
+    def after(
+        self, x: Tensor, attended: Tensor, parts: tuple[Tensor, ...], site: str, within: Within
+    ) -> Tensor:
         """The rest of the block: `x` B T D and its attention's B T D -> B T D; `x` itself where the stream ends."""
         if self.attn.out is None or self.fc1 is None or self.fc2 is None:
             return x
@@ -87,7 +89,7 @@ class Stream(nn.Module):
         if self.attn2 is not None and self.attn2.out is not None:
             shift, scale, gate = parts[6:]
             q, k, v = self.attn2(modulated(x, shift, scale))
-            own = attend(q, k, v, f"{site}.attn2")
+            own = attend_within(q, k, v, f"{site}.attn2", within)
             after = after + gate * self.attn2.out(join_heads(own))
         hidden = F.gelu(self.fc1(modulated(after, ff_shift, ff_scale)), approximate="tanh")
         return after + ff_gate * self.fc2(hidden)
@@ -102,15 +104,16 @@ class JointBlock(nn.Module):
         self.x = Stream(shape)
         self.context = Stream(BlockShape(shape.width, shape.heads, shape.qk_norm), ends=last)
 
-    def forward(self, x: Tensor, context: Tensor, vector: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, context: Tensor, vector: Tensor, within: Within) -> tuple[Tensor, Tensor]:
         """`x` B T D, `context` B S D, `vector` B D, already through its SiLU -> both, of the same shapes."""
         mine, texts = self.x.modulate(vector), self.context.modulate(vector)
         ours = self.x.attn(modulated(x, *mine[:2]))
         theirs = self.context.attn(modulated(context, *texts[:2]))
         q, k, v = (torch.cat(pair, dim=2) for pair in zip(ours, theirs, strict=True))
-        attended = join_heads(attend(q, k, v, f"{self.site}.attn"))
+        attended = join_heads(attend_within(q, k, v, f"{self.site}.attn", within))
         seen, read = attended[:, : x.shape[1]], attended[:, x.shape[1] :]
-        return self.x.after(x, seen, mine, self.site), self.context.after(context, read, texts, self.site)
+        after = self.x.after(x, seen, mine, self.site, within)
+        return after, self.context.after(context, read, texts, self.site, within)
 
 
 class SingleBlock(nn.Module):
@@ -121,8 +124,9 @@ class SingleBlock(nn.Module):
         self.site = site
         self.x = Stream(shape)
 
-    def forward(self, x: Tensor, context: Tensor, vector: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, context: Tensor, vector: Tensor, within: Within) -> tuple[Tensor, Tensor]:
         """`x` B T D, `context` of any shape, left as it came, `vector` B D -> both, of the same shapes."""
         parts = self.x.modulate(vector)
         q, k, v = self.x.attn(modulated(x, *parts[:2]))
-        return self.x.after(x, join_heads(attend(q, k, v, f"{self.site}.attn")), parts, self.site), context
+        attended = join_heads(attend_within(q, k, v, f"{self.site}.attn", within))
+        return self.x.after(x, attended, parts, self.site, within), context

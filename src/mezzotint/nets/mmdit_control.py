@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from torch import Tensor, nn
 
+from mezzotint.nets.attention import nothing_within
 from mezzotint.nets.conditioning import Conditioning, Inject
 from mezzotint.nets.layers import zeroed
 from mezzotint.nets.mmdit import MMDiTGeometry, Stem
@@ -75,7 +76,7 @@ class MMDiTControl(Stem):
         weight = scale.to(x).reshape(-1, 1, 1)
         made: list[Tensor] = []
         for block, zero in zip(self.blocks, self.zero, strict=True):
-            h, context = block(h, context, vector)
+            h, context = block(h, context, vector, nothing_within())
             made.append(zero(h) * weight)
         sites = {f"blocks.{i}": made[self.control.source(i)] for i in range(self.control.steered - 1)}
         return Inject(residuals=MappingProxyType(sites))

@@ -9,7 +9,7 @@ Shapes: B batch, C latent channels, H W latent rows and columns, S text tokens, 
 M numbers, E = 4 x first width.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mezzotint.nets.conditioning import Conditioning, Inject, Output, Stream
+from mezzotint.nets.attention import Within, within_of
+from mezzotint.nets.conditioning import Conditioning, Inject, Output
 from mezzotint.nets.layers import conv3, normed_silu, time_embedding, zeroed
 from mezzotint.nets.unet_blocks import (
     NOTHING,
@@ -26,6 +27,7 @@ from mezzotint.nets.unet_blocks import (
     DownLevel,
     LevelShape,
     MidLevel,
+    TransformerBlock,
     UpLevel,
     added,
 )
@@ -164,8 +166,8 @@ class UNetEncoder(nn.Module):
         x: Tensor,
         time: Tensor,
         text: Tensor,
+        within: Within,
         hint: Tensor | None = None,
-        streams: Sequence[Stream] = (),
         residuals: Mapping[str, Tensor] = NOTHING,
     ) -> tuple[list[Tensor], Tensor]:
         """`x` B C H W with its planes, `time` B E, `text` B S D -> the skip connections and the middle, B C'
@@ -174,8 +176,8 @@ class UNetEncoder(nn.Module):
         first = added(self.conv_in(x), residuals, "path.0")
         skips = [first if hint is None else first + hint]
         for level in self.down:
-            skips.extend(level(skips[-1], time, text, streams, residuals))
-        return skips, self.mid(skips[-1], time, text, streams)
+            skips.extend(level(skips[-1], time, text, within, residuals))
+        return skips, self.mid(skips[-1], time, text, within)
 
     def joined(self, x: Tensor, cond: Conditioning) -> Tensor:
         """`x` B C H W and the planes of `cond` as one input. Raises BadValue when they do not fit."""
@@ -231,6 +233,9 @@ class UNet(UNetEncoder):
         self.norm_out = nn.GroupNorm(g.norm_groups, g.channels[0], eps=RESNET_EPS)
         self.conv_out = zeroed(conv3(g.channels[0], g.out_channels))
         self.attention_sites = frozenset(m.site for m in self.modules() if isinstance(m, Attention))
+        self.own_sites = frozenset(
+            m.attn1.site for m in self.modules() if isinstance(m, TransformerBlock) and not m.cross_only
+        )
 
     def forward(self, x: Tensor, t: Tensor, cond: Conditioning, inject: Inject | None = None) -> Output:
         """`x` B C H W scaled for the network, any H and W >= 1; `t` B or () in training steps, any number
@@ -242,19 +247,21 @@ class UNet(UNetEncoder):
         """
         x = self.joined(x, cond)
         residuals = _checked(inject, len(self.geometry.skip_widths))
-        streams = self._streams(inject)
+        within = self._within(inject)
         time, text = self.time(t, x, cond), cond.tokens
-        skips, h = self.encode(x, time, text, streams=streams, residuals=residuals)
+        skips, h = self.encode(x, time, text, within, residuals=residuals)
         h = added(h, residuals, "mid")
         skips = [added(skip, residuals, f"down.{i}") for i, skip in enumerate(skips)]
         for level in self.up:
-            h = level(h, skips, time, text, streams)
-        return Output(self.conv_out(normed_silu(self.norm_out, h)))
+            h = level(h, skips, time, text, within)
+        return Output(self.conv_out(normed_silu(self.norm_out, h)), within.maps)
 
-    def _streams(self, inject: Inject | None) -> Sequence[Stream]:
-        """The streams of an injection, all of whose sites this network has."""
-        streams = () if inject is None else tuple(inject.streams.values())
-        for stream in streams:
+    def _within(self, inject: Inject | None) -> Within:
+        """What an injection does in the attentions, all of whose sites this network has."""
+        within = within_of(inject, self.attention_sites, self.own_sites)
+        if inject is not None and inject.skips:
+            raise BadValue("skips", "this network has no blocks to leave out", "use a transformer (SD 3)")
+        for stream in within.streams:
             unknown = sorted((stream.keys.keys() | stream.values.keys()) - self.attention_sites)
             if unknown or stream.keys.keys() != stream.values.keys():
                 raise BadValue(
@@ -262,7 +269,7 @@ class UNet(UNetEncoder):
                     f"no attention {unknown[0]!r}" if unknown else "keys and values at different sites",
                     "make the streams for this network",
                 )
-        return streams
+        return within
 
 
 def _up_levels(geometry: UNetGeometry) -> list[UpLevel]:

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mezzotint.nets.attention import attend, attend_streams, join_heads, split_heads
-from mezzotint.nets.conditioning import Stream
+from mezzotint.nets.attention import Within, attend_within, join_heads, split_heads
 from mezzotint.nets.layers import Resnet, conv1, conv3, to_planes, to_tokens, upsampled, zeroed
 from mezzotint.values.errors import BadValue
 
@@ -52,11 +51,10 @@ class Attention(nn.Module):
         self.v = nn.Linear(source, channels, bias=False)
         self.out = nn.Linear(channels, channels)
 
-    def forward(self, x: Tensor, source: Tensor, streams: Sequence[Stream] = ()) -> Tensor:
-        """`x` B T C, `source` B S D, `streams` with masks of T pixels -> B T C."""
+    def forward(self, x: Tensor, source: Tensor, within: Within) -> Tensor:
+        """`x` B T C, `source` B S D, `within` on a grid of T pixels -> B T C."""
         q, k, v = (split_heads(part, self.heads) for part in (self.q(x), self.k(source), self.v(source)))
-        mixed = attend_streams(attend(q, k, v, self.site), q, streams, self.site)
-        return self.out(join_heads(mixed))
+        return self.out(join_heads(attend_within(q, k, v, self.site, within)))
 
 
 class GegluFeedForward(nn.Module):
@@ -88,11 +86,11 @@ class TransformerBlock(nn.Module):
         self.norm3 = nn.LayerNorm(channels)
         self.ff = GegluFeedForward(channels)
 
-    def forward(self, x: Tensor, text: Tensor, streams: Sequence[Stream] = ()) -> Tensor:
-        """`x` B T C, `text` B S D, `streams` with masks of T pixels -> B T C."""
+    def forward(self, x: Tensor, text: Tensor, within: Within) -> Tensor:
+        """`x` B T C, `text` B S D, `within` on a grid of T pixels -> B T C."""
         h = self.norm1(x)
-        x = x + self.attn1(h, text if self.cross_only else h, streams)
-        x = x + self.attn2(self.norm2(x), text, streams)
+        x = x + self.attn1(h, text if self.cross_only else h, within)
+        x = x + self.attn2(self.norm2(x), text, within)
         return x + self.ff(self.norm3(x))
 
 
@@ -111,10 +109,10 @@ class SpatialTransformer(nn.Module):
         )
         self.proj_out = zeroed(make(channels, channels))
 
-    def forward(self, x: Tensor, text: Tensor, streams: Sequence[Stream] = ()) -> Tensor:
+    def forward(self, x: Tensor, text: Tensor, within: Within) -> Tensor:
         """`x` B C H W, `text` B S D -> B C H W."""
         height, width = x.shape[-2:]
-        here = [stream.at(height, width) for stream in streams]
+        here = within.at(height, width)
         h = self.norm(x)
         tokens = self.proj_in(to_tokens(h)) if self.linear else to_tokens(self.proj_in(h))
         for block in self.blocks:
@@ -161,7 +159,7 @@ class DownLevel(nn.Module):
         x: Tensor,
         time: Tensor,
         text: Tensor,
-        streams: Sequence[Stream] = (),
+        within: Within,
         residuals: Mapping[str, Tensor] = NOTHING,
     ) -> list[Tensor]:
         """`x` B C H W, `time` B E, `text` B S D -> the skip connections made here; the last is the output.
@@ -170,7 +168,7 @@ class DownLevel(nn.Module):
         for i, resnet in enumerate(self.resnets):
             x = resnet(x, time)
             if self.attentions is not None:
-                x = self.attentions[i](x, text, streams)
+                x = self.attentions[i](x, text, within)
             x = added(x, residuals, f"path.{self.first + i}")
             skips.append(x)
         if self.downsample is not None:
@@ -186,9 +184,9 @@ class MidLevel(nn.Module):
         self.resnets = nn.ModuleList(unet_resnet(shape.channels, shape) for _ in range(2))
         self.attention = SpatialTransformer(shape, "mid.attention")
 
-    def forward(self, x: Tensor, time: Tensor, text: Tensor, streams: Sequence[Stream] = ()) -> Tensor:
+    def forward(self, x: Tensor, time: Tensor, text: Tensor, within: Within) -> Tensor:
         """`x` B C H W, `time` B E, `text` B S D -> B C H W."""
-        return self.resnets[1](self.attention(self.resnets[0](x, time), text, streams), time)
+        return self.resnets[1](self.attention(self.resnets[0](x, time), text, within), time)
 
 
 class UpLevel(nn.Module):
@@ -201,14 +199,12 @@ class UpLevel(nn.Module):
         self.attentions = _transformers(shape, len(widths_in), site)
         self.upsample = None if last else conv3(shape.channels, shape.channels)
 
-    def forward(
-        self, x: Tensor, skips: list[Tensor], time: Tensor, text: Tensor, streams: Sequence[Stream] = ()
-    ) -> Tensor:
+    def forward(self, x: Tensor, skips: list[Tensor], time: Tensor, text: Tensor, within: Within) -> Tensor:
         """`x` B C H W; takes its `skips` from the end of the list, and the next one's size -> B C' H' W'."""
         for i, resnet in enumerate(self.resnets):
             x = resnet(torch.cat([x, skips.pop()], dim=1), time)
             if self.attentions is not None:
-                x = self.attentions[i](x, text, streams)
+                x = self.attentions[i](x, text, within)
         if self.upsample is None:
             return x
         height, width = skips[-1].shape[-2:]

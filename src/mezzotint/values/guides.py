@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag
 
 from mezzotint.values.errors import BadValue, UnknownName, shorten
 from mezzotint.values.value import LISTED, POSITIVE_ZERO, Value, option
@@ -85,6 +85,57 @@ class PerpNeg(Value):
     weight: Strength = 1.0
 
 
+LayerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(\.[a-z0-9]+)*$", max_length=100)]
+Layers = Annotated[tuple[LayerName, ...], LISTED, Field(max_length=1000)]
+"""Parts of a network by the beginning of their names ("mid", "up.1", "blocks.12"); none: its middle."""
+
+
+class Pag(Value):
+    """Perturbed-attention guidance (Ahn et al. 2024): away from a picture whose pixels look at themselves alone.
+
+    Needs no cfg; costs one more call of the network in the steps from `start` to `stop`, as `seg` and `skip-layers` do.
+    """
+
+    kind: Literal["pag"] = "pag"
+    scale: Strength = 3.0
+    layers: Layers = ()
+    start: Share = 0.0
+    stop: Share = 1.0
+
+
+class Seg(Value):
+    """Smoothed energy guidance (Hong 2024): away from a picture made with blurred queries; `blur` in pixels of the
+    layer, None without end."""
+
+    kind: Literal["seg"] = "seg"
+    scale: Strength = 3.0
+    blur: Annotated[float | None, Field(ge=0.01, le=1000)] = None
+    layers: Layers = ()
+    start: Share = 0.0
+    stop: Share = 1.0
+
+
+class SkipLayers(Value):
+    """Skip-layer guidance (SD 3.5 medium's reference, whose settings are the defaults): away from the picture that
+    comes of leaving blocks out."""
+
+    kind: Literal["skip-layers"] = "skip-layers"
+    scale: Strength = 2.5
+    layers: Annotated[
+        tuple[Annotated[int, Field(ge=0, le=1000)], ...], LISTED, Field(min_length=1, max_length=1000)
+    ] = (7, 8, 9)
+    start: Share = 0.01
+    stop: Share = 0.2
+
+
+class Sag(Value):
+    """Self-attention guidance (Hong et al. 2023): away from the answer to a picture blurred where the network looks."""
+
+    kind: Literal["sag"] = "sag"
+    scale: Strength = 0.75
+    blur: Annotated[float, Field(ge=0.01, le=100)] = 1.0
+
+
 class Rescale(Value):
     """Gives the guided answer the contrast of the unguided one (Lin et al. 2023), as far as `amount`."""
 
@@ -111,7 +162,22 @@ class Mimic(Value):
 KINDS: Mapping[str, type[Value]] = MappingProxyType(
     {
         kind.model_fields["kind"].default: kind
-        for kind in (Cfg, Ramp, Scales, Interval, Apg, CfgZero, PerpNeg, Rescale, Threshold, Mimic)
+        for kind in (
+            Cfg,
+            Ramp,
+            Scales,
+            Interval,
+            Apg,
+            CfgZero,
+            PerpNeg,
+            Pag,
+            Seg,
+            SkipLayers,
+            Sag,
+            Rescale,
+            Threshold,
+            Mimic,
+        )
     }
 )
 """The guides by the name of their kind."""
@@ -135,6 +201,10 @@ Guide = Annotated[
     | Annotated[Apg, Tag("apg")]
     | Annotated[CfgZero, Tag("cfg-zero")]
     | Annotated[PerpNeg, Tag("perp-neg")]
+    | Annotated[Pag, Tag("pag")]
+    | Annotated[Seg, Tag("seg")]
+    | Annotated[SkipLayers, Tag("skip-layers")]
+    | Annotated[Sag, Tag("sag")]
     | Annotated[Rescale, Tag("rescale")]
     | Annotated[Threshold, Tag("threshold")]
     | Annotated[Mimic, Tag("mimic")],
@@ -170,6 +240,8 @@ def _together(guides: tuple[Guide, ...]) -> tuple[Guide, ...]:
                 "guides", f"{kind} works on the guides before it, and there is none", "put it last"
             )
     for guide in guides:
+        if isinstance(guide, Pag | Seg | SkipLayers):
+            _ordered(guide.kind, guide.start, guide.stop, 1.0)
         if isinstance(guide, Interval):
             _ordered(guide.kind, guide.start, guide.stop, 1.0 if guide.unit == "steps" else 1000.0)
     return guides

@@ -167,7 +167,7 @@ _SAYINGS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "string_unicode": ("holds half a surrogate pair", "remove the broken character"),
         "string_too_long": ("has {length} characters, at most {max_length} are allowed", "shorten it"),
         "string_too_short": ("is empty", "give a value for it"),
-        "string_pattern_mismatch": ("{shown} has the wrong form", "use 64 lower-case hexadecimal digits"),
+        "string_pattern_mismatch": ("{shown} has the wrong form", "{form}"),
         "literal_error": ("{shown} is not allowed", "use {expected}"),
         "too_long": ("has too many entries", "use at most {max_length}"),
         "too_short": ("has too few entries", "use at least {min_length}"),
@@ -188,6 +188,7 @@ def _explain(kind: type[Value], error: ErrorDetails) -> BadValue:
         "length": len(given) if isinstance(given, str) else 0,
         "known": ", ".join(kind.model_fields),
         "allowed": _allowed(info),
+        "form": "use 64 lower-case hexadecimal digits" if name == "sha256" else "write it as help shows it",
     }
     message, hint = _SAYINGS.get(error["type"], ("is not allowed", "check its form"))
     word = shorten(extra(info).get("option", name) if info else name)

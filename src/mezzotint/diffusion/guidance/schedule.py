@@ -46,6 +46,11 @@ def of_steps(start: float, stop: float, steps: int) -> Span:
     return lambda level: first <= level.step < end
 
 
+def between_steps(start: float, stop: float, steps: int) -> Span:
+    """Where the number of the step, from 0, lies between these shares of `steps`, both ends left out (sd3_infer.py)."""
+    return lambda level: start * steps < level.step < stop * steps
+
+
 def of_noise(low: float, high: float) -> Span:
     """Where low < sigma <= high; of levels with a sigma for each image, the largest decides."""
     return lambda level: low < float(level.sigma.max()) <= high
