@@ -13,9 +13,11 @@ from mezzotint.diffusion.guidance import schedule
 from mezzotint.diffusion.guidance.apg import along, apg
 from mezzotint.diffusion.guidance.cfg import cfg
 from mezzotint.diffusion.guidance.cfg_zero import cfg_zero, optimal_scale
+from mezzotint.diffusion.guidance.disturbed import disturbed
 from mezzotint.diffusion.guidance.guide import Guide, constant, guided, steered, within
 from mezzotint.diffusion.guidance.perp_neg import perp_neg
 from mezzotint.diffusion.guidance.rescale import rescale
+from mezzotint.diffusion.guidance.sag import looked_at, sag
 from mezzotint.diffusion.guidance.threshold import mimic, threshold
 from mezzotint.diffusion.path import Level, Rectified
 from mezzotint.diffusion.prediction import FLOW, NOISE, VELOCITY
@@ -244,3 +246,49 @@ def test_guides_work_in_their_order() -> None:
     one = outcome([cfg(constant(5.0)), rescale(0.7, NOISE), threshold(0.9, 1.0)])
     other = outcome([cfg(constant(5.0)), threshold(0.9, 1.0), rescale(0.7, NOISE)])
     assert not near(one, other, 1e-2)
+
+
+def test_a_disturbed_answer_is_led_away_from() -> None:
+    worse = Question("positive", "pag")
+    answers = {**KNOWN, worse: normal(seed=7)}
+    guide = disturbed(3.0, "pag", schedule.of_steps(0.0, 0.5, 2))
+    found = outcome([cfg(constant(5.0)), guide], answers)
+    assert near(found, CFG + 3 * (KNOWN[POSITIVE] - answers[worse]))
+    late = PATH.level(torch.tensor(2.0), 1)
+    assert torch.equal(outcome([cfg(constant(5.0)), guide], KNOWN, late), CFG)
+    assert torch.equal(outcome([cfg(constant(5.0)), disturbed(0.0, "pag", lambda level: True)], KNOWN), CFG)
+
+
+def test_steps_between_shares_leave_both_ends_out() -> None:
+    span = schedule.between_steps(0.01, 0.2, 28)
+    assert [step for step in range(28) if span(PATH.level(torch.tensor(2.0), step))] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("prediction", [NOISE, VELOCITY, FLOW], ids=lambda p: p.name)
+def test_sag_blurs_where_pixels_are_looked_at_and_asks_again(prediction) -> None:
+    level = LEVEL if prediction is not FLOW else Rectified(3.0).level(torch.tensor(0.6))
+    tap = torch.full((SHAPE[0], 2, 4, 2, 2), 0.1)
+    tap[..., 0, 1] = 0.7
+    asked: list[Tensor] = []
+
+    def ask(x: Tensor, at: Level, questions: Sequence[Question]) -> Answers:
+        asked.append(x)
+        clean = {q: (KNOWN[q] if len(asked) == 1 else KNOWN[EMPTY]) for q in questions}
+        return Answers(x, at, ask, clean, {q: {"mid": tap} for q in questions})
+
+    found = guided(ask, [cfg(constant(5.0)), sag(0.75, NEGATIVE, "mid", torch.zeros_like, prediction)])(
+        X, level
+    )
+    mask = looked_at(tap, (SHAPE[2], SHAPE[3]))
+    assert 0 < float(mask.mean()) < 1
+    assert bool((mask[..., :2, 3:] == 1).all())
+    negative = KNOWN[NEGATIVE]
+    degraded = X - level.alpha.to(X) * mask * negative
+    assert near(asked[1], degraded)
+    noise = (X - level.alpha.to(X) * negative) / level.sigma.to(X)
+    assert near(degraded, level.alpha.to(X) * negative * (1 - mask) + level.sigma.to(X) * noise)
+    plain = guided(known()[0], [cfg(constant(5.0))])(X, level)
+    output = prediction.output(plain, X, level) + 0.75 * (
+        prediction.output(negative, X, level) - prediction.output(KNOWN[EMPTY], degraded, level)
+    )
+    assert near(found, prediction.clean(output, X, level))

@@ -1,10 +1,15 @@
 """Guides of a recipe in a run: what they change, what they cost, and that they keep the bits."""
 
 import pytest
+from hypothesis import given, settings
 
 from engine.recipes import draw, pixels, recipe
 from mezzotint.engine.engine import Engine
+from mezzotint.engine.touching import touches_of
+from mezzotint.nets.mmdit import MMDiT, MMDiTGeometry
 from mezzotint.values.errors import BadValue
+from mezzotint.values.guides import Pag, Sag, Seg, SkipLayers
+from values.samples import guides
 
 EACH = (
     "rescale",
@@ -18,7 +23,13 @@ EACH = (
     "perp-neg",
     "threshold",
     "mimic:2",
+    "pag",
+    "pag:3,down.0+mid",
+    "seg",
+    "seg:3,1",
+    "sag",
 )
+ENGINE = Engine("cpu", 1)
 WISHES = {"steps": 4, "guidance": 6.0, "negative": "blue"}
 
 
@@ -50,7 +61,17 @@ def test_each_guide_changes_the_picture_in_its_own_way(engine):
 
 
 @pytest.mark.parametrize(
-    "nothing", ["rescale:0", "interval:0,1", "ramp:6", "scales:6", "apg:1,norm=0,momentum=0"]
+    "nothing",
+    [
+        "rescale:0",
+        "interval:0,1",
+        "ramp:6",
+        "scales:6",
+        "apg:1,norm=0,momentum=0",
+        "pag:0",
+        "sag:0",
+        "pag:stop=0",
+    ],
 )
 def test_a_guide_without_effect_keeps_the_bits(engine, nothing):
     assert pixels(engine, [recipe(**WISHES, guide=[nothing])]) == pixels(engine, [recipe(**WISHES)])
@@ -62,10 +83,14 @@ def test_outside_its_interval_guidance_costs_nothing(engine, monkeypatch):
     assert counted(engine, recipe(**WISHES, guide=["scales:1+4"]), monkeypatch) == [1, 1, 2, 2]
     assert counted(engine, recipe(**WISHES, guide=["perp-neg"]), monkeypatch) == [3, 3, 3, 3]
     assert counted(engine, recipe(**{**WISHES, "guidance": 1.0}), monkeypatch) == [1, 1, 1, 1]
+    assert counted(engine, recipe(**WISHES, guide=["pag:stop=0.5"]), monkeypatch) == [2, 1, 2, 1, 2, 2]
+    assert counted(engine, recipe(**{**WISHES, "guidance": 1.0, "guide": ["sag"]}), monkeypatch) == [1] * 8
 
 
 @pytest.mark.parametrize(
-    "guides", [["apg", "rescale:0.5"], ["perp-neg", "ramp:2"], ["cfg-zero", "mimic:2"]], ids=str
+    "guides",
+    [["apg", "rescale:0.5"], ["perp-neg", "ramp:2"], ["cfg-zero", "mimic:2"], ["pag", "sag"]],
+    ids=str,
 )
 def test_exact_bits_do_not_depend_on_the_batch(engine, guides):
     recipes = [recipe(f"prompt {i}", **{**WISHES, "seed": i, "guide": guides}) for i in range(3)]
@@ -83,3 +108,43 @@ def test_a_run_does_not_remember_another_one(engine):
 def test_guides_that_do_not_fit_together_are_refused_before_anything_is_drawn():
     with pytest.raises(BadValue, match="apg and cfg-zero are two forms of cfg"):
         recipe(**WISHES, guide=["apg", "cfg-zero"])
+
+
+@pytest.mark.parametrize(
+    ("guide", "complaint"),
+    [
+        (
+            "pag:layers=up.7",
+            "pag layers: there is no attention below 'up.7'; use some of down.0, mid.attention, up.1",
+        ),
+        ("seg:layers=mi", "seg layers: there is no attention below 'mi'"),
+        ("skip-layers", "skip-layers: this model has no blocks to leave out; use pag, or a model of SD 3"),
+    ],
+)
+def test_a_guide_that_the_model_has_no_place_for_is_refused(engine, guide, complaint):
+    with pytest.raises(BadValue, match=complaint):
+        draw(engine, recipe(**WISHES, guide=[guide]))
+
+
+def test_guides_of_a_transformer_touch_its_blocks():
+    network = MMDiT(MMDiTGeometry(4, 2, 16, 3, 2, 6, 5, 8))
+    found = touches_of([Pag(), Seg(layers=("blocks.0",)), SkipLayers(layers=(0, 2))], network)
+    assert set(found["pag"].attend) == {"blocks.1.attn"}
+    assert set(found["seg"].attend) == {"blocks.0.attn"}
+    assert found["skip-layers"].skips == {"blocks.0", "blocks.2"}
+    with pytest.raises(BadValue, match="skip-layers layers: this model has no block 7; name some of 0 to 2"):
+        touches_of([SkipLayers()], network)
+    with pytest.raises(BadValue, match="sag: this model has no attention of a UNet's middle"):
+        touches_of([Sag()], network)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(guides())
+def test_all_that_fits_together_runs_or_is_refused_for_a_reason(some):
+    base = recipe(steps=1)
+    wanted = base.model_copy(update={"passes": (base.passes[0].model_copy(update={"guides": some}),)})
+    if any(guide.kind == "skip-layers" for guide in some):
+        with pytest.raises(BadValue, match="skip-layers: this model has no blocks to leave out"):
+            draw(ENGINE, wanted)
+    else:
+        assert draw(ENGINE, wanted).image.size == (32, 32)

@@ -10,10 +10,14 @@ from mezzotint.values.guides import (
     Guide,
     Interval,
     Mimic,
+    Pag,
     PerpNeg,
     Ramp,
     Rescale,
+    Sag,
     Scales,
+    Seg,
+    SkipLayers,
     Threshold,
 )
 from mezzotint.values.names import NOISES, NUMERICS, PRECISIONS, PREDICTIONS, SAMPLERS, SPACINGS, YES_NO
@@ -49,7 +53,13 @@ def guides() -> st.SearchStrategy[tuple[Guide, ...]]:
         st.builds(Threshold, percentile=share),
         st.builds(Mimic, percentile=share),
     ]
-    others = [forms, courses, spans, *shapes]
+    inside = [
+        st.builds(Pag, scale=share, layers=st.just(("mid", "up.1"))),
+        st.builds(Seg, scale=share, blur=st.none() | st.floats(0.01, 9)),
+        st.builds(SkipLayers, scale=share, layers=st.just((0, 12)), start=st.just(0.0)),
+        st.builds(Sag, scale=share),
+    ]
+    others = [forms, courses, spans, *shapes, *inside]
     chosen = st.lists(st.sampled_from(range(len(others))), unique=True)
     behind = chosen.flatmap(lambda places: st.tuples(*[others[i] for i in places]))
     guided = st.builds(lambda first, rest: (first, *rest), st.builds(Cfg, scale=st.floats(0, 100)), behind)

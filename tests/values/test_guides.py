@@ -50,6 +50,8 @@ def test_what_is_written_is_read_again(some: tuple[Guide, ...]) -> None:
         ("ramp", "ramp end: is missing; give a value for it"),
         ("ramp:1,round", "ramp form: 'round' is not allowed; use 'linear' or 'cosine'"),
         ("scales:1+x", "scales scales: must be a number, not 'x'; use a number"),
+        ("pag:3,Mid!", "pag layers: 'Mid!' has the wrong form"),
+        ("skip-layers:layers=7+x", "skip-layers layers: must be a whole number, not 'x'"),
         ("scales:" + "9" * 500, "scales scales: must be a finite number"),
     ],
 )
@@ -66,6 +68,7 @@ def test_what_is_wrong_is_said_of_the_guide(text: str, complaint: str) -> None:
         (["apg", "cfg-zero"], "guides: apg and cfg-zero are two forms of cfg; keep one of them"),
         (["ramp:1", "scales:1"], "guides: ramp and scales are two courses of its scale; keep one of them"),
         (["interval:0.8,0.2"], "guides: interval starts at 0.8 and stops at 0.2; put the smaller one first"),
+        (["pag:start=0.8,stop=0.2"], "guides: pag starts at 0.8 and stops at 0.2; put the smaller one first"),
         (["interval:0,2"], "guides: interval stops at 2.0 of all steps; use shares of the steps, 0 to 1"),
     ],
 )
@@ -85,7 +88,11 @@ def test_guides_stand_behind_those_of_the_recipe() -> None:
     assert with_guides(PLAIN, []) is PLAIN
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("cfg", "rescale", "threshold")])
+FREE = ("cfg", "rescale", "threshold", "pag", "seg", "sag", "skip-layers")
+"""Those that do not change cfg."""
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in FREE])
 def test_what_changes_cfg_needs_it(kind: str) -> None:
     alone = PLAIN.model_copy(update={"passes": (PLAIN.passes[0].model_copy(update={"guides": ()}),)})
     needed = {"ramp": ":1", "scales": ":1", "interval": ":0,1"}
@@ -103,6 +110,11 @@ def test_what_works_on_other_guides_stands_behind_them(kind: str) -> None:
     with pytest.raises(BadValue, match="works on the guides before it"):
         walk.model_copy(update={"guides": (Interval(start=0.0, stop=1.0), from_text(kind), Cfg(scale=3.0))})
     assert walk.model_copy(update={"guides": (Cfg(scale=3.0), from_text(kind))}).guides[1].kind == kind
+
+
+def test_disturbing_guides_need_no_cfg() -> None:
+    alone = PLAIN.passes[0].model_copy(update={"guides": (from_text("pag:3"), from_text("rescale"))})
+    assert [guide.kind for guide in alone.guides] == ["pag", "rescale"]
 
 
 def test_a_guide_of_no_known_kind_is_named() -> None:

@@ -1,4 +1,4 @@
-"""Self-attention guidance (Hong et al. 2023): away from the answer to a picture that is blurred where it matters.
+"""Self-attention guidance (Hong et al. 2023): away from a picture blurred where it matters.
 
 Where the picture's attention to itself gathers, the clean latent is blurred, noised again and asked about once more.
 Takes the name of the attention whose map was tapped, and the blur. Acts on outputs, as diffusers'
