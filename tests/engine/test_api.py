@@ -64,7 +64,7 @@ def test_what_is_given_is_kept():
 
 def test_every_option_is_a_parameter_of_both():
     names = [option.name for option in OPTIONS]
-    lists = ("lora", "embedding", "guide")
+    lists = ("lora", "embedding", "guide", "parts")
     assert set(inspect.signature(compose).parameters) == {*names, *lists}
     assert set(inspect.signature(generate).parameters) == {*names, *lists, "device", "threads"}
 

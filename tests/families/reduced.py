@@ -13,10 +13,13 @@ from mezzotint.families.family import Family, Looks, Model
 from mezzotint.families.layouts import single_file
 from mezzotint.families.sd1 import SD1, SD1_INPAINTING, SD1_PIX2PIX
 from mezzotint.families.sd2 import SD2, SD2_DEPTH, SD2_INPAINTING, SD2_UNCLIP
+from mezzotint.families.sd3 import SD3_MEDIUM, SD35_LARGE, SD35_MEDIUM, T5
 from mezzotint.families.sdxl import SDXL, SDXL_INPAINTING, SDXL_REFINER
 from mezzotint.families.tables import single_file_of
 from mezzotint.families.upscaler import X4_UPSCALER
 from mezzotint.nets.depth import DepthGeometry
+from mezzotint.nets.mmdit import MMDiTGeometry
+from mezzotint.nets.t5 import T5Geometry
 from mezzotint.nets.unet import Vector
 from mezzotint.nets.vision import VisionGeometry
 from mezzotint.weights.files import InMemory, save_tensors
@@ -108,6 +111,20 @@ SMALL_PICTURES: dict[str, Looks] = {
 }
 
 
+SMALL_SD3 = replace(
+    SD3_MEDIUM,
+    denoiser=MMDiTGeometry(
+        channels=16, patch=2, width=64, layers=2, heads=1, context=112, pooled=80, positions=12
+    ),
+    autoencoder=replace(SD3_MEDIUM.autoencoder, channels=(32, 32, 64, 64), layers=1),
+    texts=(
+        replace(SMALL_XL.texts[0], name="clip_l", projected=False),
+        replace(BIG_G, name="clip_g"),
+        replace(T5, geometry=T5Geometry(32128, 112, 2, 2, 8, 24)),
+    ),
+)
+
+
 def like(family: Family, base: Family) -> Family:
     """The small model of a family that differs from another in what joins its latent."""
     unet = replace(base.unet, in_channels=family.unet.in_channels)
@@ -135,7 +152,21 @@ FAMILIES = {
         *(SMALL_XL, like(SDXL_INPAINTING, SMALL_XL), SMALL_REFINER, SMALL_X4),
     )
 }
-"""A small model of every family of files, by its name."""
+"""A small model of every family of files with a UNet, by its name."""
+
+JOINT = {
+    SD3_MEDIUM.name: SMALL_SD3,
+    SD35_MEDIUM.name: replace(
+        SMALL_SD3,
+        name=SD35_MEDIUM.name,
+        denoiser=replace(SMALL_SD3.denoiser, layers=3, qk_norm=True, dual=2),
+    ),
+    SD35_LARGE.name: replace(
+        SMALL_SD3, name=SD35_LARGE.name, denoiser=replace(SMALL_SD3.denoiser, qk_norm=True)
+    ),
+}
+"""The same of the families with a transformer."""
+ALL = FAMILIES | JOINT
 
 LETTERS = texted(
     SMALL1,
@@ -148,7 +179,7 @@ LETTERS = texted(
 
 @cache
 def small(name: str) -> Model:
-    return toy.make(FAMILIES[name])
+    return toy.make(ALL[name])
 
 
 def weights(model: Model) -> dict[str, Tensor]:
@@ -157,7 +188,9 @@ def weights(model: Model) -> dict[str, Tensor]:
 
 def single(name: str) -> dict[str, Tensor]:
     """The tensors of a single file of this family, with what such files carry besides."""
-    made = single_file_of(FAMILIES[name]).export(InMemory(Path("made"), weights(small(name))))
+    made = single_file_of(ALL[name]).export(InMemory(Path("made"), weights(small(name))))
+    if name in JOINT:
+        return made | {f"text_encoders.clip_{x}.logit_scale": torch.tensor(1.0) for x in "lg"}
     made |= {"betas": torch.zeros(1000), "model_ema.decay": torch.tensor(0.9999), "logvar": torch.zeros(3)}
     made |= {"low_scale_model.betas": torch.zeros(1000), "denoiser.sigmas": torch.zeros(1000)}
     for prefix in single_file.texts_in(made):

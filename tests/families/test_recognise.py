@@ -77,7 +77,7 @@ def test_recognition_reads_no_weights(tmp_path: Path, monkeypatch: pytest.Monkey
 KINDS = {
     "a LoRA": ["lora_unet_down_blocks_0_attentions_0_proj_in.lora_up.weight", "unet.a.to_q.lora_A.weight"],
     "a ControlNet": ["control_model.input_blocks.0.0.weight", "controlnet_cond_embedding.conv_in.weight"],
-    "an SD 3 model": ["model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight"],
+    "a transformer alone": ["model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight"],
     "an IP-Adapter": ["ip_adapter.1.to_k_ip.weight", "image_proj.proj.weight"],
     "a textual inversion": ["emb_params", "<cat-toy>", "clip_l"],
     "a UNet alone": ["model.diffusion_model.input_blocks.0.0.weight", "down_blocks.0.resnets.0.conv1.weight"],

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from families.reduced import FAMILIES, saved, single, small
+from families.reduced import ALL, FAMILIES, saved, single, small
 from mezzotint.diffusion.prediction import VELOCITY
 from mezzotint.families.conditions import Asked
 from mezzotint.families.export import export_diffusers
@@ -20,7 +20,7 @@ from mezzotint.weights.files import save_tensors
 
 
 def test_every_family_has_a_sign_of_its_own() -> None:
-    assert len({sign_of(family) for family in FILED}) == len(FILED) == len(FAMILIES)
+    assert len({sign_of(family) for family in FILED}) == len(FILED) == len(ALL)
 
 
 SAYS = {
@@ -32,15 +32,18 @@ SAYS = {
     "sdxl": "the two text encoders",
     "sdxl-inpainting": "the two text encoders, 5 channels beside the latent",
     "sdxl-refiner": "the one text encoder, with a pooled text added to the time",
+    "sd3-medium": "without norms of its queries and keys",
+    "sd3.5-medium": "with norms of its queries and keys, with a second attention",
+    "sd3.5-large": "with norms of its queries and keys, without a second attention",
     "x4-upscaler": "3 channels beside the latent, a table of classes",
 }
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ALL)
 def test_a_file_is_told_by_its_names_and_shapes(name: str, tmp_path: Path) -> None:
     found = recognise(saved(name, tmp_path))
     assert (found.kind, found.family, found.problems) == ("a model", name, ())
-    assert found.needs == FAMILIES[name].needs
+    assert found.needs == ALL[name].needs
     assert SAYS.get(name, "") in found.decided_by["family"]
 
 

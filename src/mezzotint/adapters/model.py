@@ -69,7 +69,7 @@ def original_of(located: Located) -> Callable[[str], Tensor]:
     def stored() -> Mapping[str, Tensor]:
         if located.resolved is None:
             return weights(open_model(located))
-        return located.resolved.table.load(located.resolved.checkpoint.source)
+        return located.resolved.load()
 
     return lambda name: stored()[name]
 

@@ -75,6 +75,21 @@ FLAGS: tuple[Flag, ...] = (
         group="picture",
         repeated=True,
     ),
+    Flag(
+        "vae",
+        str,
+        "file of an autoencoder to use instead of the model's own",
+        shown="FILE",
+        group="picture",
+    ),
+    Flag(
+        "text_encoder",
+        str,
+        "file of a text encoder that the model lacks, or to use instead; may be repeated",
+        shown="FILE",
+        group="picture",
+        repeated=True,
+    ),
     Flag("device", str, "cpu or cuda (the fastest there is)", shown="NAME", group="machine"),
     Flag("threads", int, "processor threads (as many as there are cores)", group="machine"),
 )

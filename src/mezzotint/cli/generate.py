@@ -49,7 +49,9 @@ def run(given: Mapping[str, Any]) -> int:
 
 def recipe_of(given: Mapping[str, Any], options: Mapping[str, object]) -> Recipe:
     """The recipe of flat `options` with what the other flags add. Raises MezzotintError."""
-    return compose_flat(options, given["lora"] or (), given["embedding"] or (), given["guide"] or ())
+    parts = [*filter(None, (given["vae"],)), *(given["text_encoder"] or ())]
+    words = given["lora"] or (), given["embedding"] or (), given["guide"] or ()
+    return compose_flat(options, *words, parts)
 
 
 def _line(path: Path, picture: Picture) -> str:

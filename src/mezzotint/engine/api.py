@@ -53,6 +53,7 @@ def generate(
     guide: Sequence[str] | None = None,
     lora: Sequence[str] | None = None,
     embedding: Sequence[str] | None = None,
+    parts: Sequence[str] | None = None,
     device: str | None = None,
     threads: int | None = None,
 ) -> Picture:
@@ -61,6 +62,7 @@ def generate(
     `guide` are what steers besides `guidance`, in the order of their work: `("rescale:0.7", "interval:0.2,0.8")`.
     `lora` are files of LoRA and its kin, each with its strength after a colon: `("pixel.safetensors:0.8",)`.
     `embedding` are files of textual inversions, `FILE` or `NAME=FILE`, whose names stand for them in the prompts.
+    `parts` are files of an autoencoder or of text encoders that are used instead of the model's own.
     `picture.recipe.seed` is the seed that was used and `picture.save("apple.png")` keeps the recipe in the file.
     Raises MezzotintError subclasses, each of which says what to do.
     """

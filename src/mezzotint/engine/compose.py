@@ -14,7 +14,7 @@ from mezzotint.values.adapters import Named, from_flag, in_prompt, inversion_fro
 from mezzotint.values.errors import ModelNotFound
 from mezzotint.values.guide_text import with_guides
 from mezzotint.values.options import assemble
-from mezzotint.values.recipe import AdapterUse, ModelUse, Recipe
+from mezzotint.values.recipe import AdapterUse, ModelUse, PartUse, Recipe
 
 SEEDS = 2**32
 """Seeds that are chosen for the user are below this, short enough to type."""
@@ -58,12 +58,14 @@ def compose(
     guide: Sequence[str] | None = None,
     lora: Sequence[str] | None = None,
     embedding: Sequence[str] | None = None,
+    parts: Sequence[str] | None = None,
 ) -> Recipe:
     """The recipe of one picture; None takes the family's default, and a random seed for `seed`.
 
     `guide` are guides as `NAME` or `NAME:VALUE,FIELD=VALUE`, which work behind `guidance` in their order.
     `lora` are adapters as `FILE` or `FILE:0.8`; `<lora:NAME:0.8>` in the prompt names one in the model folders.
     `embedding` are textual inversions as `FILE` or `NAME=FILE`; those of the model folders answer to their names.
+    `parts` are files of an autoencoder or of text encoders that are used instead of the model's own.
     Raises BadValue and UnknownName for values no recipe may have, and what finding the model raises.
     """
     flat: dict[str, object] = {
@@ -77,7 +79,7 @@ def compose(
         "noise_batch": noise_batch, "ensd": ensd, "variation_seed": variation_seed,
         "variation_strength": variation_strength, "seed_resize": seed_resize,
     }  # fmt: skip
-    return compose_flat(flat, lora or (), embedding or (), guide or ())
+    return compose_flat(flat, lora or (), embedding or (), guide or (), parts or ())
 
 
 def compose_flat(
@@ -85,11 +87,18 @@ def compose_flat(
     lora: Sequence[str] = (),
     embedding: Sequence[str] = (),
     guide: Sequence[str] = (),
+    parts: Sequence[str] = (),
 ) -> Recipe:
     """`compose` for surfaces that hold the options of `values.options` as a mapping by name; None is absent."""
     text, named = in_prompt(str(flat.get("prompt") or ""))
     adapters = (*map(from_flag, lora), *(_found(name) for name in named))
-    use = {"base": flat.get("model"), "prediction": flat.get("prediction"), "zero_snr": flat.get("zero_snr")}
+    files = tuple(PartUse(file=file) for file in parts)
+    use = {
+        "base": flat.get("model"),
+        "prediction": flat.get("prediction"),
+        "zero_snr": flat.get("zero_snr"),
+        "parts": files,
+    }
     located = find(ModelUse.model_validate({k: v for k, v in use.items() if v is not None}))
     family = located.family.defaults
     defaults: dict[str, object] = {
@@ -105,6 +114,10 @@ def compose_flat(
     }
     recipe = with_guides(assemble({**flat, "prompt": text} if named else flat, defaults), guide)
     inversions = inversions_of(recipe.prompt, tuple(map(inversion_from_flag, embedding)), located.family)
+    if parts:
+        (one,) = recipe.passes
+        model = one.model.model_copy(update={"parts": files})
+        recipe = recipe.model_copy(update={"passes": (one.model_copy(update={"model": model}),)})
     if not adapters and not inversions:
         return recipe
     return recipe.model_copy(update={"adapters": adapters, "inversions": inversions})

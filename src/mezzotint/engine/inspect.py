@@ -90,6 +90,7 @@ def _model(found: Recognised) -> Report:
 
 def _adapters(recipe: Recipe) -> list[tuple[str, object]]:
     return [
+        *(("part", use.file) for one in recipe.passes for use in one.model.parts),
         *(("lora", f"{use.file}:{use.weight:g}") for use in recipe.adapters),
         *(("embedding", f"{use.name}={use.file}") for use in recipe.inversions),
     ]

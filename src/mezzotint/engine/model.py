@@ -88,7 +88,8 @@ class Models:
         Ambiguous), and BadModelFile when `use.sha256` is not the digest of what was opened.
         """
         located = find(use)
-        key = (use, precision, identity(located.path))
+        files = [path for path in (located.path, *located.parts) if path]
+        key = (use, precision, tuple(stamp for path in files for stamp in identity(path)))
         opened = self._open.get(key)
         if opened is None:
             opened = self._opened(located, use, precision)

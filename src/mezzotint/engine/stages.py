@@ -108,6 +108,13 @@ def begin(model: Model, recipes: Sequence[Recipe], device: torch.device) -> Begu
             f"{first.width}x{first.height} does not divide by {multiple}",
             f"use multiples of {multiple}",
         )
+    largest = family.largest
+    if largest is not None and max(first.width, first.height) > largest:
+        raise BadValue(
+            "size",
+            f"{first.width}x{first.height} is more than this model has places for",
+            f"use at most {largest}",
+        )
     plan = planned(family.path, first.passes[0])
     shape = (family.latent.channels, first.height // factor, first.width // factor)
     noise = ImageNoise([origin(recipe.seed, recipe.noise, shape, factor) for recipe in recipes])

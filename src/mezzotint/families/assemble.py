@@ -54,7 +54,7 @@ class _Uninitialised(TorchFunctionMode):
 def empty_model(family: Family) -> Model:
     """The networks of `family` without memory for their weights, which are to be assigned; digest of nothing."""
     with torch.device("meta"), _Uninitialised():
-        texts = tuple(part.encoder() for part in family.texts if part.name not in family.missing)
+        texts = tuple(part.encoder() for part in family.texts if family.present(part))
         denoiser, autoencoder = denoiser_of(family.denoiser), Autoencoder(family.autoencoder)
         pictures = {name: _looking(geometry) for name, geometry in family.pictures.items()}
     return Model(family, denoiser, autoencoder, texts, family.prediction or NOISE, str, pictures)

@@ -17,13 +17,15 @@ from mezzotint.weights.folders import open_folder, read_json
 SINGLE_FILE = "single file"
 FOLDER = "diffusers folder"
 
-PARTS = (folder_layout.UNET, folder_layout.AUTOENCODER)
-TEXTS = (folder_layout.TEXT, folder_layout.TEXT_2)
+DENOISERS = (folder_layout.UNET, folder_layout.TRANSFORMER)
+TEXTS = (folder_layout.TEXT, folder_layout.TEXT_2, folder_layout.TEXT_3)
 CONFIGS = (
     "unet/config.json",
+    "transformer/config.json",
     "vae/config.json",
     "text_encoder/config.json",
     "text_encoder_2/config.json",
+    "text_encoder_3/config.json",
     "scheduler/scheduler_config.json",
     "tokenizer/special_tokens_map.json",
     "tokenizer/tokenizer_config.json",
@@ -52,13 +54,15 @@ def open_checkpoint(path: Path) -> Checkpoint:
     """What lies at `path`. Raises ModelNotFound, PickleRefused, Ambiguous, BadModelFile."""
     if not path.is_dir():
         return Checkpoint(path, SINGLE_FILE, open_tensors(path))
-    present = [part for part in (*PARTS, *TEXTS) if (path / part).is_dir()]
+    present = [p for p in (*DENOISERS, folder_layout.AUTOENCODER, *TEXTS) if (path / p).is_dir()]
     if not present:
         raise ModelNotFound(
             str(path),
             "this folder has no unet/, vae/ and text_encoder/; give such a folder, or a .safetensors file",
         )
-    needed = PARTS if folder_layout.TEXT_2 in present else (*PARTS, folder_layout.TEXT)
+    denoiser = next((part for part in DENOISERS if part in present), folder_layout.UNET)
+    several = denoiser == folder_layout.TRANSFORMER or folder_layout.TEXT_2 in present
+    needed = (denoiser, folder_layout.AUTOENCODER, *(() if several else (folder_layout.TEXT,)))
     if absent := [part for part in needed if part not in present]:
         raise BadModelFile(path, f"has no {', '.join(absent)}", hint="download the whole folder")
     source = Joined(path, {part: open_folder(path / part) for part in present})

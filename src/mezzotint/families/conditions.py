@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from mezzotint.nets.clip import TextStates
 from mezzotint.nets.conditioning import Conditioning
@@ -57,6 +58,17 @@ def refiner(states: Mapping[str, TextStates], asked: Asked) -> Conditioning:
     tokens, pooled = _joined(states)
     score = BAD if asked.negative else GOOD
     return Conditioning(tokens, pooled, _numbers(pooled, asked.height, asked.width, 0, 0, score))
+
+
+def joint(states: Mapping[str, TextStates], asked: Asked) -> Conditioning:
+    """SD 3: the tokens of all encoders but the last side by side, filled up with zeros to the width of the last, whose
+    tokens follow them; and their pooled vectors side by side (Esser et al. 2024, figure 2)."""
+    *short, long = states.values()
+    tokens = torch.cat([one.tokens for one in short], dim=-1)
+    tokens = F.pad(tokens, (0, long.tokens.shape[-1] - tokens.shape[-1]))
+    return Conditioning(
+        torch.cat([tokens, long.tokens], dim=1), torch.cat([one.pooled for one in short], dim=-1)
+    )
 
 
 def _joined(states: Mapping[str, TextStates]) -> tuple[Tensor, Tensor]:

@@ -12,10 +12,13 @@ from mezzotint.families.checkpoint import Checkpoint
 from mezzotint.families.family import Betas, Family, Latent, Shift, TextPart
 from mezzotint.nets.autoencoder import AutoencoderGeometry
 from mezzotint.nets.clip import ACTIVATIONS
+from mezzotint.nets.mmdit import MMDiTGeometry
 from mezzotint.values.errors import BadModelFile, shorten
 
+TRANSFORMER = "transformer/config.json"
 UNET, AUTOENCODER = "unet/config.json", "vae/config.json"
 TEXT, TEXT_2 = "text_encoder/config.json", "text_encoder_2/config.json"
+TEXT_3 = "text_encoder_3/config.json"
 SCHEDULER = "scheduler/scheduler_config.json"
 
 FIXED: Mapping[str, Mapping[str, tuple[object, ...]]] = MappingProxyType(
@@ -45,9 +48,16 @@ FIXED: Mapping[str, Mapping[str, tuple[object, ...]]] = MappingProxyType(
         AUTOENCODER: {"act_fn": ("silu",)},
         TEXT: {"layer_norm_eps": (1e-5,)},
         TEXT_2: {"layer_norm_eps": (1e-5,)},
+        TEXT_3: {
+            "feed_forward_proj": ("gated-gelu",),
+            "layer_norm_epsilon": (1e-6,),
+            "relative_attention_max_distance": (128,),
+        },
+        TRANSFORMER: {"qk_norm": (None, "rms_norm")},
         SCHEDULER: {
             "beta_schedule": ("scaled_linear",),
             "trained_betas": (None,),
+            "use_dynamic_shifting": (False, None),
         },
     }
 )
@@ -65,7 +75,7 @@ def check_fixed(checkpoint: Checkpoint) -> None:
                 raise BadModelFile(
                     checkpoint.path / file,
                     f"{name} is {shorten(config[name], 30)}, which is not supported",
-                    hint="use a Stable Diffusion 1, 2 or XL model as it was published",
+                    hint="use a Stable Diffusion model as it was published",
                 )
 
 
@@ -84,6 +94,13 @@ def unet_heads(family: Family, checkpoint: Checkpoint, channels: tuple[int, ...]
             checkpoint.path / UNET, f"has no usable attention heads for {len(channels)} levels"
         )
     return heads
+
+
+def transformer_heads(family: Family, checkpoint: Checkpoint, width: int) -> int:
+    """Heads of the transformer; without a configuration they are as wide as the family's."""
+    known = family.denoiser
+    own = width * known.heads // known.width if isinstance(known, MMDiTGeometry) else 1
+    return whole(checkpoint, TRANSFORMER, "num_attention_heads", max(1, own))
 
 
 def text_heads(part: TextPart, checkpoint: Checkpoint, file: str, width: int) -> int:
@@ -130,9 +147,10 @@ def latent(family: Family, checkpoint: Checkpoint, geometry: AutoencoderGeometry
 
 def side(checkpoint: Checkpoint, family: Family) -> int | None:
     """The width and height in pixels that the model was trained for, where the folder says it."""
-    if "sample_size" not in checkpoint.config(UNET):
-        return None
-    return family.latent.factor * whole(checkpoint, UNET, "sample_size", 1, most=1024)
+    for file in (UNET, TRANSFORMER):
+        if "sample_size" in checkpoint.config(file):
+            return family.latent.factor * whole(checkpoint, file, "sample_size", 1, most=1024)
+    return None
 
 
 def whole(checkpoint: Checkpoint, file: str, name: str, default: int, most: int = 100_000) -> int:

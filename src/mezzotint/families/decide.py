@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mezzotint.diffusion.prediction import NOISE, PREDICTIONS, VELOCITY, Prediction
+from mezzotint.diffusion.prediction import FLOW, NOISE, PREDICTIONS, VELOCITY, Prediction
 from mezzotint.families.checkpoint import Checkpoint
 from mezzotint.families.configs import PREDICTION_TYPES, SCHEDULER
-from mezzotint.families.family import Family
+from mezzotint.families.family import Family, Shift
 from mezzotint.families.layouts.single_file import V_PREDICTION
-from mezzotint.values.errors import BadModelFile, shorten
+from mezzotint.values.errors import BadModelFile, BadValue, shorten
 
 NOISE_LIKE = 0.8
 """A correlation of input and output from which on a network surely returns its input noise."""
@@ -37,7 +37,8 @@ class Decided:
 def decide(chosen: str | None, checkpoint: Checkpoint, family: Family) -> Decided | None:
     """The prediction as far as it can be told without running the network; None when it cannot.
 
-    Raises BadModelFile for a prediction type that this program does not know, and for noise predicted from pure noise.
+    Raises BadModelFile for a prediction type that this program does not know, and for noise predicted from pure noise;
+    BadValue for a choice where there is none.
     """
     decided = _stated(chosen, checkpoint, family)
     if decided and decided.prediction is NOISE and family.pure_noise:
@@ -50,6 +51,12 @@ def decide(chosen: str | None, checkpoint: Checkpoint, family: Family) -> Decide
 
 
 def _stated(chosen: str | None, checkpoint: Checkpoint, family: Family) -> Decided | None:
+    if isinstance(family.schedule, Shift):
+        if chosen is not None:
+            raise BadValue(
+                "prediction", f"{family.title} predicts the flow, and nothing else", "leave it out"
+            )
+        return Decided(FLOW, f"the family: {family.title}")
     if chosen is not None:
         return Decided(PREDICTIONS[chosen], "the explicit choice")
     stated = _from_scheduler(checkpoint) or _from_metadata(checkpoint.source.metadata)

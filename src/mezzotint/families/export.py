@@ -10,10 +10,11 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from mezzotint.families.assemble import weights_of
-from mezzotint.families.family import Model
+from mezzotint.families.family import AnyText, Family, Model, TextPart
 from mezzotint.families.folder_configs import folder_configs, tokenizer_folder, written_layers
 from mezzotint.families.layouts import folder as layout
 from mezzotint.families.tables import folder_of
@@ -24,9 +25,11 @@ from mezzotint.weights.files import InMemory, save_tensors
 
 WEIGHTS = (
     (layout.UNET, "diffusion_pytorch_model.safetensors"),
+    (layout.TRANSFORMER, "diffusion_pytorch_model.safetensors"),
     (layout.AUTOENCODER, "diffusion_pytorch_model.safetensors"),
     (layout.TEXT, "model.safetensors"),
     (layout.TEXT_2, "model.safetensors"),
+    (layout.TEXT_3, "model.safetensors"),
 )
 
 
@@ -54,14 +57,34 @@ def _write(model: Model, folder: Path, weights: Mapping[str, Tensor]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
         write_atomically(path, lambda file, text=text: file.write(text.encode()))
-    for part in model.family.clips:
-        vocabulary.save(part.vocabulary(), folder / tokenizer_folder(part))
+    for part in filter(model.family.present, model.family.texts):
+        save_words(part, folder / tokenizer_folder(part))
     own = {name: weights.get(name, tensor) for name, tensor in read_weights(model).items()}
+    own |= _identities(model.family)
     theirs = folder_of(model.family).export(InMemory(folder, own))
     for part, name in WEIGHTS:
         own = {n.removeprefix(part): tensor for n, tensor in theirs.items() if n.startswith(part)}
         if own:
             save_tensors(own, folder / part / name, {"format": "pt"})
+
+
+def save_words(part: AnyText, folder: Path) -> None:
+    """Write the vocabulary of a text encoder into `folder`, as transformers reads it. Raises OutputFailed."""
+    if isinstance(part, TextPart):
+        vocabulary.save(part.vocabulary(), folder)
+        return
+    text = part.tokenizer().to_json()
+    write_atomically(folder / "tokenizer.json", lambda file: file.write(text.encode()))
+
+
+def _identities(family: Family) -> dict[str, Tensor]:
+    """The projections that diffusers wants where ours have none."""
+    without = [part for part in filter(family.present, family.clips) if not part.projects]
+    return {
+        f"{part.name}.projection.weight": torch.eye(part.geometry.width)
+        for part in without
+        if family.diffusers.projects
+    }
 
 
 def read_weights(model: Model) -> dict[str, Tensor]:

@@ -93,7 +93,7 @@ class TextPart:
     `vocabulary` reads its tokens, `pad` is the id that fills a text up to its length. `skip` layers are left out at
     the end where the recipe does not say, and what is read goes through the final norm if `normed`; the last `absent`
     layers that the family was trained with are not in the weights (diffusers folders of SD 2 leave out the one that
-    is never read).
+    is never read). `projected` is whether a projection in its weights is used for the pooled vector.
     """
 
     name: str
@@ -103,6 +103,7 @@ class TextPart:
     skip: int = 0
     absent: int = 0
     normed: bool = True
+    projected: bool = True
 
     def tokenizer(self) -> ClipTokenizer:
         """The tokenizer of this encoder; reads the vocabulary."""
@@ -115,9 +116,18 @@ class TextPart:
 
     def nothing(self, device: torch.device) -> TextStates:
         """What a model without this encoder is steered with: zeros, as many as the states would be."""
-        g = self.geometry
-        tokens = torch.zeros(1, g.length, g.width, device=device)
-        return TextStates(tokens, tokens.new_zeros(1, g.projection or g.width))
+        tokens = torch.zeros(1, self.geometry.length, self.geometry.width, device=device)
+        return TextStates(tokens, tokens.new_zeros(1, self.pooled))
+
+    @property
+    def projects(self) -> bool:
+        """Whether the pooled vector goes through a projection."""
+        return self.projected and self.geometry.projection is not None
+
+    @property
+    def pooled(self) -> int:
+        """The width of the pooled vector."""
+        return self.geometry.projection or self.geometry.width if self.projects else self.geometry.width
 
     def skipped(self, clip_skip: int | None) -> int:
         """How many layers to leave out for a recipe's `clip_skip`. Raises BadValue: no such layer here."""
@@ -142,11 +152,12 @@ SAFETY: Mapping[str, object] = MappingProxyType(
 @dataclass(frozen=True)
 class Diffusers:
     """What diffusers calls things of this family: its `pipeline` with its `settings`, and the `added` embedding of the
-    UNet."""
+    UNet; `projects` is whether it pools every text through a projection, the identity where we have none."""
 
     pipeline: str = "StableDiffusionPipeline"
     added: str = "add_embedding."
     settings: Mapping[str, object] = field(default_factory=lambda: SAFETY)
+    projects: bool = False
 
 
 Denoising = UNetGeometry | MMDiTGeometry
@@ -164,9 +175,8 @@ class Family:
     """One family, or one model's variant of it: a file with other widths is `dataclasses.replace` of its family.
 
     `texts` are its text encoders in the order in which `condition` joins them, of which a model may come without those
-    in `missing`: their states are zeros; `pictures` are its networks that look at a
-    picture, by name, which a model may come without. `needs` says what it draws from
-    besides a text, in words ("a picture"); nothing for text-to-image.
+    in `missing`: their states are zeros; `pictures` are its networks that look at a picture, by name, which a model may
+    come without. `needs` says what it draws from besides a text, in words ("a picture"); nothing for text-to-image.
     `head_width` channels make a head of the UNet where shapes alone do not tell; None: every level has the same count.
     `prediction` None: files of this family come in both kinds and one has to be decided for each; `sides` are the
     default width and height by the name of the prediction, where they differ.
@@ -211,6 +221,11 @@ class Family:
         return isinstance(self.schedule, Betas) and self.schedule.floor is not None
 
     @property
+    def largest(self) -> int | None:
+        """The longest side of a picture in pixels, of a network that has a place for each part of it."""
+        return None if isinstance(self.denoiser, UNetGeometry) else self.denoiser.positions * self.multiple
+
+    @property
     def unet(self) -> UNetGeometry:
         """The denoiser, of a family that has a UNet. TypeError for others."""
         if not isinstance(self.denoiser, UNetGeometry):
@@ -221,6 +236,10 @@ class Family:
     def clips(self) -> tuple[TextPart, ...]:
         """The text encoders that are CLIP's; the first of every family is."""
         return tuple(part for part in self.texts if isinstance(part, TextPart))
+
+    def present(self, part: AnyText) -> bool:
+        """Whether a model of this family comes with this text encoder."""
+        return part.name not in self.missing
 
     @property
     def text(self) -> TextPart:
@@ -260,6 +279,7 @@ class TextEncoder:
             skip=self.part.skipped(clip_skip),
             normed=self.part.normed,
             taught=taught,
+            projected=self.part.projected,
         )
         return TextStates(states.tokens.flatten(0, 1).unsqueeze(0), states.pooled[:1])
 

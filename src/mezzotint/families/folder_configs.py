@@ -6,10 +6,13 @@ Takes an opened model. Gives the content of each file by its name. Knows no weig
 from collections.abc import Mapping
 
 from mezzotint.diffusion.prediction import Prediction
+from mezzotint.families import joint_configs
 from mezzotint.families.configs import PREDICTION_TYPES
-from mezzotint.families.family import Family, Model, Shift, TextPart
+from mezzotint.families.family import AnyText, Family, Model, Shift, TextPart
 from mezzotint.families.layouts import folder as layout
 from mezzotint.families.layouts import unet_diffusers
+from mezzotint.families.t5_part import T5Part
+from mezzotint.nets.mmdit import MMDiTGeometry
 from mezzotint.nets.unet import UNetGeometry
 from mezzotint.text.vocabulary import END, START, Vocabulary
 
@@ -24,20 +27,49 @@ def folder_configs(model: Model) -> dict[str, Json]:
     family = model.family
     configs: dict[str, Json] = {
         "model_index.json": model_index(family),
-        "unet/config.json": unet_config(family),
+        f"{denoiser_folder(family)}config.json": denoiser_config(family),
         "vae/config.json": autoencoder_config(family),
         "scheduler/scheduler_config.json": scheduler_config(family, model.prediction),
     }
-    for part in family.clips:
-        words, tokenizer = part.vocabulary(), tokenizer_folder(part)
-        configs[f"{layout.OURS[part.name]}config.json"] = text_config(part, words)
-        configs[f"{tokenizer}/tokenizer_config.json"] = tokenizer_config(part, words)
-        configs[f"{tokenizer}/special_tokens_map.json"] = special_tokens(part, words)
+    for part in filter(family.present, family.texts):
+        configs |= _text_files(part, _text_class(part, family))
     return configs
 
 
-def tokenizer_folder(part: TextPart) -> str:
-    """Where the tokenizer of a text encoder lies: `tokenizer`, or `tokenizer_2`."""
+def _text_files(part: AnyText, kind: str) -> dict[str, Json]:
+    """The files of one text encoder, which diffusers opens as a `kind`, and of its tokenizer."""
+    config, tokenizer = f"{layout.OURS[part.name]}config.json", tokenizer_folder(part)
+    settings, special = f"{tokenizer}/tokenizer_config.json", f"{tokenizer}/special_tokens_map.json"
+    if isinstance(part, T5Part):
+        return {
+            config: joint_configs.t5_config(part),
+            settings: joint_configs.t5_tokenizer_config(part),
+            special: joint_configs.t5_special_tokens(),
+        }
+    words = part.vocabulary()
+    return {
+        config: text_config(part, words, kind),
+        settings: tokenizer_config(part, words),
+        special: special_tokens(part, words),
+    }
+
+
+def denoiser_folder(family: Family) -> str:
+    """The folder of the denoiser."""
+    return layout.TRANSFORMER if isinstance(family.denoiser, MMDiTGeometry) else layout.UNET
+
+
+def denoiser_config(family: Family) -> Json:
+    """`unet/config.json`, or `transformer/config.json`."""
+    if not isinstance(family.denoiser, MMDiTGeometry):
+        return unet_config(family)
+    side = family.defaults.width // family.latent.factor
+    header = {"_class_name": "SD3Transformer2DModel", "_diffusers_version": DIFFUSERS_VERSION}
+    return header | dict(joint_configs.transformer_config(family.denoiser, side))
+
+
+def tokenizer_folder(part: AnyText) -> str:
+    """Where the tokenizer of a text encoder lies: `tokenizer`, `tokenizer_2` ..."""
     return layout.OURS[part.name].removesuffix("/").replace("text_encoder", "tokenizer")
 
 
@@ -55,20 +87,31 @@ def model_index(family: Family) -> Json:
         **family.diffusers.settings,
         "feature_extractor": nothing,
         "image_encoder": nothing,
-        "scheduler": ["diffusers", "DDIMScheduler"],
+        "scheduler": ["diffusers", _scheduler_class(family)],
         "text_encoder": nothing,
         "tokenizer": nothing,
-        "unet": ["diffusers", "UNet2DConditionModel"],
+        denoiser_folder(family).removesuffix("/"): ["diffusers", denoiser_config(family)["_class_name"]],
         "vae": ["diffusers", "AutoencoderKL"],
     }
-    for part in family.clips:
-        index[layout.OURS[part.name].removesuffix("/")] = ["transformers", _text_class(part)]
-        index[tokenizer_folder(part)] = ["transformers", "CLIPTokenizer"]
+    for part in family.texts:
+        text, tokenizer = layout.OURS[part.name].removesuffix("/"), tokenizer_folder(part)
+        there = family.present(part)
+        words = "T5TokenizerFast" if isinstance(part, T5Part) else "CLIPTokenizer"
+        index[text] = ["transformers", _text_class(part, family)] if there else nothing
+        index[tokenizer] = ["transformers", words] if there else nothing
     return index
 
 
-def _text_class(part: TextPart) -> str:
+def _scheduler_class(family: Family) -> str:
+    return "FlowMatchEulerDiscreteScheduler" if isinstance(family.schedule, Shift) else "DDIMScheduler"
+
+
+def _text_class(part: AnyText, family: Family) -> str:
     """The pooled text of an encoder that is projected is read where its tokens are read without the final norm."""
+    if isinstance(part, T5Part):
+        return "T5EncoderModel"
+    if family.diffusers.projects:
+        return "CLIPTextModelWithProjection"
     return "CLIPTextModel" if part.normed or not part.geometry.projection else "CLIPTextModelWithProjection"
 
 
@@ -142,11 +185,11 @@ def autoencoder_config(family: Family) -> Json:
     }
 
 
-def text_config(part: TextPart, words: Vocabulary) -> Json:
-    """`text_encoder/config.json`."""
+def text_config(part: TextPart, words: Vocabulary, kind: str) -> Json:
+    """`text_encoder/config.json` of a `kind` of transformers."""
     g = part.geometry
     return {
-        "architectures": [_text_class(part)],
+        "architectures": [kind],
         "bos_token_id": words.vocab[START],
         "eos_token_id": words.vocab[END],
         "hidden_act": g.activation,
@@ -158,7 +201,7 @@ def text_config(part: TextPart, words: Vocabulary) -> Json:
         "num_attention_heads": g.heads,
         "num_hidden_layers": written_layers(part),
         "pad_token_id": part.pad,
-        "projection_dim": g.width if part.normed else g.projection or g.width,
+        "projection_dim": g.width if part.normed else part.pooled,
         "vocab_size": g.vocab,
     }
 
@@ -168,14 +211,14 @@ def scheduler_config(family: Family, prediction: Prediction) -> Json:
     schedule = family.schedule
     if isinstance(schedule, Shift):
         return {
-            "_class_name": "FlowMatchEulerDiscreteScheduler",
+            "_class_name": _scheduler_class(family),
             "_diffusers_version": DIFFUSERS_VERSION,
             "num_train_timesteps": schedule.count,
             "shift": schedule.shift,
         }
     types = {ours: theirs for theirs, ours in PREDICTION_TYPES.items()}
     return {
-        "_class_name": "DDIMScheduler",
+        "_class_name": _scheduler_class(family),
         "_diffusers_version": DIFFUSERS_VERSION,
         "beta_end": schedule.last,
         "beta_schedule": "scaled_linear",

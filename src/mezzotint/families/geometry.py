@@ -6,10 +6,13 @@ missing.
 """
 
 from collections.abc import Callable, Mapping
+from math import isqrt
 from pathlib import Path
 
 from mezzotint.nets.autoencoder import AutoencoderGeometry
 from mezzotint.nets.clip import ClipGeometry
+from mezzotint.nets.mmdit import MMDiTGeometry
+from mezzotint.nets.t5 import T5Geometry
 from mezzotint.nets.unet import UNetGeometry, Vector
 from mezzotint.values.errors import WeightsMismatch
 
@@ -100,6 +103,23 @@ def _source(shapes: Shapes, level: int) -> int:
     return shapes.side(f"down.{level}.attentions.0.blocks.0.attn1.k.weight", 1)
 
 
+def mmdit_geometry(shapes: Shapes, heads: Callable[[int], int]) -> MMDiTGeometry:
+    """The transformer of these weights; `heads` gives the head count for its width."""
+    width, layers = shapes.side("patches.weight", 0), shapes.count("blocks")
+    return MMDiTGeometry(
+        channels=shapes.side("patches.weight", 1),
+        patch=shapes.side("patches.weight", 2),
+        width=width,
+        layers=layers,
+        heads=heads(width),
+        context=shapes.side("context.weight", 1),
+        pooled=shapes.side("pooled_in.weight", 1),
+        positions=isqrt(shapes.side("position", 1)),
+        qk_norm=shapes.has("blocks.0.x.attn.norm_q"),
+        dual=sum(shapes.has(f"blocks.{i}.x.attn2") for i in range(layers)),
+    )
+
+
 def autoencoder_geometry(shapes: Shapes, norm_groups: int) -> AutoencoderGeometry:
     """The autoencoder of these weights."""
     levels = range(shapes.count("encoder.down"))
@@ -125,4 +145,18 @@ def clip_geometry(shapes: Shapes, heads: Callable[[int], int], activation: str) 
         hidden=shapes.side("blocks.0.fc1.weight", 0),
         activation=activation,
         projection=shapes.side("projection.weight", 0) if shapes.has("projection.weight") else None,
+    )
+
+
+def t5_geometry(shapes: Shapes) -> T5Geometry:
+    """The T5 encoder of these weights; the distance from which all positions are alike is that of every T5."""
+    heads = shapes.side("position.weight", 1)
+    return T5Geometry(
+        vocab=shapes.side("token.weight", 0),
+        width=shapes.side("token.weight", 1),
+        layers=shapes.count("blocks"),
+        heads=heads,
+        head=max(1, shapes.side("blocks.0.q.weight", 0) // max(1, heads)),
+        hidden=shapes.side("blocks.0.fc1.weight", 0),
+        buckets=shapes.side("position.weight", 0),
     )

@@ -14,7 +14,6 @@ ADD_ONS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
         "a LoRA": re.compile(r".*(?:\blora_(?:up|down|A|B)\b|_lora\.|^(?:unet|text_encoder):\d+:)"),
         "a ControlNet": re.compile(r"(?:control_model|controlnet_cond_embedding)\."),
-        "an SD 3 model": re.compile(r"(?:model\.diffusion_model\.)?joint_blocks\."),
         "a vision tower": re.compile(r"(?:vision_model|visual)\."),
         "a tiny autoencoder": re.compile(r"(?:decoder\.layers\.\d+\.(?:conv|weight)|\d+\.conv\.\d+\.)"),
         "a depth network": re.compile(r"dpt\."),
@@ -26,18 +25,26 @@ ADD_ONS: Mapping[str, re.Pattern[str]] = MappingProxyType(
 
 PARTS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
-        "a UNet": re.compile(r"(?:model\.diffusion_model\.|unet/|(?:down_blocks|input_blocks)\.0\.)"),
+        "a UNet": re.compile(
+            r"(?:model\.diffusion_model\.(?:input|middle|output)_blocks?\.|unet/"
+            r"|(?:down_blocks|input_blocks)\.0\.)"
+        ),
+        "a transformer": re.compile(
+            r"(?:model\.diffusion_model\.joint_blocks\.|transformer/|(?:joint_blocks|transformer_blocks)\.0\.)"
+        ),
         "an autoencoder": re.compile(r"(?:first_stage_model\.|vae/|(?:encoder|decoder)\.conv_in\.)"),
         "a text encoder": re.compile(
-            r"(?:cond_stage_model\.|conditioner\.embedders\.|text_encoder(?:_2)?/|text_model\.|embeddings\.)"
+            r"(?:cond_stage_model\.|conditioner\.embedders\.|text_encoders\.|text_encoder(?:_[23])?/"
+            r"|text_model\.|embeddings\.|encoder\.block\.)"
         ),
     }
 )
-"""A whole model has all three."""
+"""A whole model has a denoiser (one of the first two), an autoencoder and a text encoder."""
 
 HINTS: Mapping[str, str] = MappingProxyType(
     {
-        "an SD 3 model": "SD 3 is not supported; use a Stable Diffusion 1, 2 or XL model",
+        "a transformer and an autoencoder alone": "give its text encoders, too: --text-encoder clip_l.safetensors "
+        "--text-encoder clip_g.safetensors, and t5xxl_fp16.safetensors if there is room for it",
     }
 )
 WHOLE = "give a whole model: a checkpoint file with UNet, autoencoder and text encoder, or a diffusers folder"
@@ -50,7 +57,7 @@ def kind_of(names: Iterable[str]) -> str:
         if any(sign.match(name) for name in listed):
             return kind
     parts = [part for part, sign in PARTS.items() if any(sign.match(name) for name in listed)]
-    if len(parts) == len(PARTS):
+    if len(parts) == len(PARTS) - 1 and not {"an autoencoder", "a text encoder"}.difference(parts):
         return MODEL
     return f"{' and '.join(parts)} alone" if parts else UNKNOWN
 

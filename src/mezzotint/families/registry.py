@@ -18,10 +18,10 @@ from mezzotint.families import mini, toy
 from mezzotint.families.assemble import FLOAT32, assemble
 from mezzotint.families.checkpoint import open_checkpoint
 from mezzotint.families.family import Family, Model
+from mezzotint.families.parts import open_piece
 from mezzotint.families.resolve import Resolved, resolve
-from mezzotint.families.sdxl import SDXL_TURBO
 from mezzotint.families.shelf import folders, on_shelf
-from mezzotint.families.signs import FILED
+from mezzotint.families.signs import DISTILLED, FILED
 from mezzotint.families.terminal import ended
 from mezzotint.values.errors import BadValue, ModelNotFound, nearest
 from mezzotint.values.names import YES
@@ -42,7 +42,7 @@ FAMILIES: Mapping[str, Callable[[], Family]] = MappingProxyType(
     {
         "mini": mini.family,
         "toy": lambda: toy.TOY,
-        **{family.name: partial(_known, family) for family in (*FILED, SDXL_TURBO)},
+        **{family.name: partial(_known, family) for family in (*FILED, *DISTILLED.values())},
     }
 )
 """Every family by name. Calling it may read the data that the family is shipped with (ModelNotFound without it)."""
@@ -56,8 +56,8 @@ OPENERS: Mapping[str, Callable[[Family, Prediction | None], Model]] = MappingPro
 @dataclass(frozen=True)
 class Located:
     """A model that was found but not opened. `path` is None for built-in ones, `resolved` for trained folders, too;
-    `decided_by` says for each question
-    what answered it; `prediction` is None where only running the network can tell."""
+    `decided_by` says for each question what answered it; `prediction` is None where only running the network can tell;
+    `parts` are the other files that it is made of."""
 
     family: Family
     path: Path | None
@@ -65,26 +65,29 @@ class Located:
     decided_by: Mapping[str, str]
     prediction: Prediction | None
     resolved: Resolved | None = None
+    parts: tuple[Path, ...] = ()
 
 
 def find(use: ModelUse) -> Located:
     """The model of `use`: a built-in name, or the path of a file or folder. Reads no weights.
 
-    Raises ModelNotFound, PickleRefused, Ambiguous, BadModelFile, WeightsMismatch.
+    Raises ModelNotFound, PickleRefused, Ambiguous, BadModelFile, WeightsMismatch, BadValue.
     """
     if use.base in OPENERS:
         return _described(FAMILIES[use.base](), None, use)
     path = _existing(use.base)
     if (path / mini.GEOMETRY).is_file():
         return _described(mini.family(path), path, use)
-    checkpoint = open_checkpoint(path)
-    resolved = resolve(checkpoint, use.prediction, use.zero_snr)
+    checkpoint, parts = open_checkpoint(path), tuple(_existing(part.file) for part in use.parts)
+    resolved = resolve(checkpoint, use.prediction, use.zero_snr, [open_piece(part) for part in parts])
     prediction = resolved.decided.prediction if resolved.decided else None
-    return Located(resolved.family, path, checkpoint.layout, resolved.decided_by, prediction, resolved)
+    return Located(resolved.family, path, checkpoint.layout, resolved.decided_by, prediction, resolved, parts)
 
 
 def _described(family: Family, path: Path | None, use: ModelUse) -> Located:
-    """A model whose family is known without looking at names of weights."""
+    """A model whose family is known without looking at names of weights. Raises BadValue for parts of other files."""
+    if use.parts:
+        raise BadValue("model", f"{family.title} takes no parts from other files", "leave them out")
     if use.zero_snr is not None:
         family = ended(family, use.zero_snr == YES)
     chosen = PREDICTIONS[use.prediction] if use.prediction else family.prediction
@@ -113,8 +116,9 @@ def open_model(model: Located | ModelUse, types: Mapping[str, torch.dtype] = FLO
         return mini.open_mini(located.family, located.prediction, located.path)
     if located.resolved is None:
         return OPENERS[located.family.name](located.family, located.prediction)
-    source, table = located.resolved.checkpoint.source, located.resolved.table
-    tensors = Passing(table.load(source), source)
+    resolved = located.resolved
+    source, table = resolved.source, resolved.table
+    tensors = Passing(resolved.load(), source)
     opened = assemble(
         located.family,
         tensors,

@@ -4,66 +4,82 @@ Takes a checkpoint whose headers are read. Gives the family with this very model
 and the prediction as far as it is known. Reads no weights; a model that is none of the families is a typed error.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import TypeVar
 
-import torch
+from torch import Tensor
 
 from mezzotint.families import configs
 from mezzotint.families.checkpoint import FOLDER, Checkpoint
 from mezzotint.families.decide import Decided, decide
-from mezzotint.families.family import Family, Looks, TextPart
-from mezzotint.families.geometry import Shape, Shapes, autoencoder_geometry, clip_geometry, unet_geometry
+from mezzotint.families.family import Family
+from mezzotint.families.fitted import PICTURES, Found, fitted
+from mezzotint.families.geometry import Shape, Shapes
 from mezzotint.families.kinds import MODEL, hint_for, kind_of
 from mezzotint.families.layouts import folder, single_file
-from mezzotint.families.picture_geometry import depth_geometry, vision_geometry
-from mezzotint.families.signs import Sign, Signed, signed
-from mezzotint.families.tables import single_file_for
+from mezzotint.families.parts import Piece, placed, shapes_of
+from mezzotint.families.signs import Joint, Sign, Signed, signed
+from mezzotint.families.tables import folder_for, single_file_for
 from mezzotint.families.terminal import Ending, ended, ending
-from mezzotint.families.words import words_of
-from mezzotint.nets.unet import Vector
 from mezzotint.values.errors import BadModelFile, BadValue
-from mezzotint.weights.files import InMemory, TensorSource
+from mezzotint.weights.files import Joined, TensorSource
 from mezzotint.weights.layout import Layout
-
-PICTURES: Mapping[str, Callable[[Shapes], Looks]] = MappingProxyType(
-    {single_file.DEPTH: depth_geometry, single_file.IMAGE: vision_geometry}
-)
-"""How the geometry of a network that looks at pictures is read, by its name."""
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """A checkpoint that can be opened. `decided_by` says for each question what answered it."""
+    """A checkpoint that can be opened. `decided_by` says for each question what answered it; `parts` by our names are
+    read from files of their own."""
 
     checkpoint: Checkpoint
     family: Family
     table: Layout
     decided: Decided | None
     decided_by: Mapping[str, str]
+    parts: Mapping[str, Piece] = field(default_factory=dict[str, Piece])
+
+    @property
+    def source(self) -> TensorSource:
+        """All files that the tensors are read from, as one."""
+        pieces = {f"{part}:": piece.source for part, piece in self.parts.items()}
+        whole = self.checkpoint.source
+        return Joined(self.checkpoint.path, {"": whole, **pieces}) if pieces else whole
+
+    def load(self) -> dict[str, Tensor]:
+        """All tensors by our names, in their stored types. Raises WeightsMismatch."""
+        loaded = _without(self.table.load(self.checkpoint.source), self.parts)
+        for part, piece in self.parts.items():
+            loaded |= {f"{part}.{name}": t for name, t in piece.table.load(piece.source).items()}
+        return loaded
 
 
-def resolve(checkpoint: Checkpoint, chosen: str | None, zero_snr: str | None = None) -> Resolved:
+def resolve(
+    checkpoint: Checkpoint, chosen: str | None, zero_snr: str | None = None, pieces: Sequence[Piece] = ()
+) -> Resolved:
     """The family, table and prediction of a checkpoint; `chosen` is an explicit prediction, `zero_snr` an explicit end
-    of its noise.
+    of its noise, `pieces` are parts in files of their own, which are used instead of the checkpoint's.
 
-    Raises BadModelFile (not a model of a family here, or settings it does not have) and WeightsMismatch.
+    Raises BadModelFile (not a model of a family here, or settings it does not have), WeightsMismatch and BadValue.
     """
-    kind = kind_of(checkpoint.source)
+    kind = kind_of((*checkpoint.source, *(name for piece in pieces for name in piece.source)))
     if kind != MODEL:
         raise BadModelFile(checkpoint.path, f"is {kind}, not a model to draw with", hint=hint_for(kind))
     configs.check_fixed(checkpoint)
-    texts = folder.texts_in(checkpoint.source) if checkpoint.layout == FOLDER else {}
-    table = folder.layout(texts) if texts else single_file_for(checkpoint.source)
+    table = (folder_for if checkpoint.layout == FOLDER else single_file_for)(checkpoint.source)
     shapes = shapes_of(table, checkpoint.source)
     found = signed(_sign(checkpoint, shapes), checkpoint)
+    parts = placed(pieces, found.family, shapes)
+    shapes = _without(shapes, parts) | {
+        f"{p}.{n}": s for p, piece in parts.items() for n, s in piece.shapes.items()
+    }
+    texts = folder.texts_in(checkpoint.source) if checkpoint.layout == FOLDER else {}
     folders = {ours: theirs.removesuffix("/") for theirs, ours in texts.items()}
     try:
-        family = _fitted(found.family, checkpoint, shapes, folders)
+        family = fitted(found.family, Found(checkpoint, shapes, folders, frozenset(parts)))
     except BadValue as error:
         raise BadModelFile(checkpoint.path, f"has sizes no network can have ({error.message})") from None
-    _check_parts(family, checkpoint)
     end = ending(zero_snr, checkpoint)
     family = ended(family, end.pure)
     decided = decide(chosen, checkpoint, family)
@@ -72,11 +88,25 @@ def resolve(checkpoint: Checkpoint, chosen: str | None, zero_snr: str | None = N
     )
     if side is not None:
         family = replace(family, defaults=replace(family.defaults, width=side, height=side))
-    return Resolved(checkpoint, family, table, decided, _reasons(checkpoint, found, decided, end))
+    reasons = _reasons(checkpoint, found, decided, end, parts)
+    return Resolved(checkpoint, family, table, decided, reasons, parts)
 
 
-def _sign(checkpoint: Checkpoint, shapes: Mapping[str, Shape]) -> Sign:
+T = TypeVar("T")
+
+
+def _without(named: Mapping[str, T], parts: Iterable[str]) -> dict[str, T]:
+    """What belongs to none of these parts."""
+    gone = tuple(f"{part}." for part in parts)
+    return {name: value for name, value in named.items() if not name.startswith(gone)}
+
+
+def _sign(checkpoint: Checkpoint, shapes: Mapping[str, Shape]) -> Sign | Joint:
     """What the names and shapes of a checkpoint say of its family."""
+    joint = Shapes(shapes, "mmdit.", checkpoint.path)
+    if joint.has("blocks"):
+        dual = any(joint.has(f"blocks.{i}.x.attn2") for i in range(joint.count("blocks")))
+        return Joint(joint.has("blocks.0.x.attn.norm_q"), dual)
     unet = Shapes(shapes, "unet.", checkpoint.path)
     open_clip = any(name.startswith(single_file.CLIP_OPEN) for name in checkpoint.source)
     return Sign(
@@ -89,105 +119,20 @@ def _sign(checkpoint: Checkpoint, shapes: Mapping[str, Shape]) -> Sign:
 
 
 def _reasons(
-    checkpoint: Checkpoint, found: Signed, decided: Decided | None, end: Ending
+    checkpoint: Checkpoint,
+    found: Signed,
+    decided: Decided | None,
+    end: Ending,
+    parts: Mapping[str, Piece],
 ) -> Mapping[str, str]:
+    heads = next((file for file in (configs.UNET, configs.TRANSFORMER) if file in checkpoint.configs), None)
     return MappingProxyType(
         {
             "family": found.by,
             "geometry": "the shapes of the tensors",
-            "heads": configs.UNET
-            if configs.UNET in checkpoint.configs
-            else f"the family: {found.family.title}",
+            "heads": heads or f"the family: {found.family.title}",
             "prediction": decided.by if decided else "open until the network is run once",
             **({"zero SNR": end.by} if end.pure else {}),
+            **{part: str(piece.source.path) for part, piece in parts.items()},
         }
     )
-
-
-def shapes_of(table: Layout, source: TensorSource) -> dict[str, Shape]:
-    """Our names with the shapes their tensors will have; reads no data. Raises WeightsMismatch."""
-    empty = {n: torch.empty(info.shape, dtype=info.dtype, device="meta") for n, info in source.items()}
-    return {name: tuple(t.shape) for name, t in table.load(InMemory(source.path, empty)).items()}
-
-
-def _fitted(
-    base: Family, checkpoint: Checkpoint, shapes: Mapping[str, Shape], folders: Mapping[str, str]
-) -> Family:
-    """`base` with the geometry, the schedule and the vocabularies of this checkpoint; `folders` says where its text
-    encoders lie, by our names."""
-
-    def part(prefix: str) -> Shapes:
-        return Shapes(shapes, prefix, checkpoint.path)
-
-    def groups(file: str) -> int:
-        return configs.whole(checkpoint, file, "norm_num_groups", 32)
-
-    present = {name.partition(".")[0] for name in shapes}
-    autoencoder = autoencoder_geometry(part("autoencoder."), groups(configs.AUTOENCODER))
-    texts = tuple(
-        _text(text, checkpoint, part(f"{text.name}."), folders.get(text.name, "")) for text in base.clips
-    )
-    unet = unet_geometry(
-        part("unet."),
-        lambda widths: configs.unet_heads(base, checkpoint, widths),
-        groups(configs.UNET),
-        lambda width: _vector(base, texts, width),
-    )
-    return replace(
-        base,
-        denoiser=unet,
-        autoencoder=autoencoder,
-        texts=texts,
-        pictures={name: read(part(f"{name}.")) for name, read in PICTURES.items() if name in present},
-        schedule=configs.schedule(base, checkpoint),
-        latent=configs.latent(base, checkpoint, autoencoder),
-    )
-
-
-def _text(base: TextPart, checkpoint: Checkpoint, shapes: Shapes, folder_name: str) -> TextPart:
-    """`base` with the geometry and the vocabulary of this checkpoint."""
-    config = f"{folder_name}/config.json"
-    vocabulary, pad = words_of(base, checkpoint, folder_name.replace("text_encoder", "tokenizer"))
-    # diffusers folders hold the layers up to the one that goes through the final norm, and then read the last.
-    absent = base.skip if checkpoint.layout == FOLDER and base.normed else 0
-    geometry = clip_geometry(
-        shapes,
-        lambda width: configs.text_heads(base, checkpoint, config, width),
-        configs.activation(base, checkpoint, config),
-    )
-    return replace(
-        base,
-        geometry=geometry,
-        vocabulary=(lambda: vocabulary) if vocabulary else base.vocabulary,
-        pad=pad,
-        skip=base.skip - absent,
-        absent=absent,
-    )
-
-
-def _vector(base: Family, texts: tuple[TextPart, ...], width: int) -> Vector | None:
-    """What `width` values are made of that are added to the time: the pooled text, where one is projected to be added,
-    or as many values of a picture as of its noise level; and the sinusoids of the family's numbers."""
-    if base.unet.added is None:
-        return None
-    numbers = base.unet.added.numbers
-    pooled = next(
-        (t.geometry.projection for t in texts if t.geometry.projection and not t.normed), width // 2
-    )
-    vector = Vector(pooled, numbers, max(0, width - pooled) // numbers)
-    if vector.width != width or vector.waves % 2:
-        raise BadValue("added", f"{width} values are added to the time", "check the geometry")
-    return vector
-
-
-def _check_parts(family: Family, checkpoint: Checkpoint) -> None:
-    """The networks must fit each other, and draw colour pictures."""
-    unet, latent = family.unet, family.latent.channels
-    width = sum(text.geometry.width for text in family.texts)
-    if unet.out_channels != latent or unet.context != width or family.autoencoder.pixels != 3:
-        raise BadModelFile(
-            checkpoint.path,
-            f"has parts that do not fit each other: text of width {width} for a UNet of {unet.context}, latents of "
-            f"{latent} channels for {unet.out_channels}, pictures of {family.autoencoder.pixels}",
-            hint="use parts of one model",
-        )

@@ -4,23 +4,31 @@ Takes a `Sign` of a checkpoint and compares it with the signs of all families, w
 in nothing but defaults is told by the small files and the metadata. Knows no layout and no sizes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from mezzotint.families.checkpoint import FOLDER, Checkpoint
 from mezzotint.families.configs import SCHEDULER
 from mezzotint.families.family import Family
 from mezzotint.families.sd1 import SD1, SD1_INPAINTING, SD1_PIX2PIX
 from mezzotint.families.sd2 import SD2, SD2_DEPTH, SD2_INPAINTING, SD2_UNCLIP
+from mezzotint.families.sd3 import SD3_MEDIUM, SD35_LARGE, SD35_LARGE_TURBO, SD35_MEDIUM
 from mezzotint.families.sdxl import SDXL, SDXL_INPAINTING, SDXL_REFINER, SDXL_TURBO
 from mezzotint.families.upscaler import X4_UPSCALER
+from mezzotint.nets.mmdit import MMDiTGeometry
 from mezzotint.values.errors import BadModelFile
 
 FILED = (
     *(SD1, SD1_INPAINTING, SD1_PIX2PIX),
     *(SD2, SD2_INPAINTING, SD2_DEPTH, SD2_UNCLIP),
     *(SDXL, SDXL_INPAINTING, SDXL_REFINER, X4_UPSCALER),
+    *(SD3_MEDIUM, SD35_MEDIUM, SD35_LARGE),
 )
 """The families of files that names and shapes tell apart."""
+
+DISTILLED: Mapping[str, Family] = MappingProxyType({SDXL.name: SDXL_TURBO, SD35_LARGE.name: SD35_LARGE_TURBO})
+"""The turbo of a family, which its names and shapes do not tell."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,21 @@ class Sign:
 
 
 @dataclass(frozen=True)
+class Joint:
+    """What tells the transformers of SD 3 apart: norms of queries and keys, and a second attention in some blocks."""
+
+    normed: bool
+    dual: bool
+
+    def says(self) -> str:
+        """The same in words."""
+        if not self.normed:
+            return "the transformer, without norms of its queries and keys"
+        more = "with" if self.dual else "without"
+        return f"the transformer with norms of its queries and keys, {more} a second attention in its blocks"
+
+
+@dataclass(frozen=True)
 class Signed:
     """A family and, in words, what decided it."""
 
@@ -63,9 +86,11 @@ class Signed:
     by: str
 
 
-def sign_of(family: Family) -> Sign:
+def sign_of(family: Family) -> Sign | Joint:
     """The sign of the models of a family."""
-    unet = family.unet
+    if isinstance(family.denoiser, MMDiTGeometry):
+        return Joint(family.denoiser.qk_norm, family.denoiser.dual > 0)
+    unet = family.denoiser
     return Sign(
         texts=frozenset(part.name for part in family.texts),
         later=unet.linear_projection,
@@ -75,7 +100,7 @@ def sign_of(family: Family) -> Sign:
     )
 
 
-def signed(sign: Sign, checkpoint: Checkpoint) -> Signed:
+def signed(sign: Sign | Joint, checkpoint: Checkpoint) -> Signed:
     """The family of this sign. Raises BadModelFile when there is none."""
     found = next((family for family in FILED if sign_of(family) == sign), None)
     if found is None:
@@ -84,12 +109,13 @@ def signed(sign: Sign, checkpoint: Checkpoint) -> Signed:
             f"is none of the families known here, going by {sign.says()}",
             hint="use a model as it was published; mezzotint models lists the families",
         )
-    distilled = _distilled(checkpoint) if found is SDXL else None
-    return Signed(SDXL_TURBO, distilled) if distilled else Signed(found, sign.says())
+    faster = DISTILLED.get(found.name)
+    by = _distilled(checkpoint) if faster else None
+    return Signed(faster, by) if faster and by else Signed(found, sign.says())
 
 
 def _distilled(checkpoint: Checkpoint) -> str | None:
-    """What says that this SDXL is turbo, if anything does."""
+    """What says that this model is turbo, if anything does."""
     for name in ("modelspec.architecture", "modelspec.title"):
         if "turbo" in checkpoint.source.metadata.get(name, "").lower():
             return f"the file's metadata ({name})"

@@ -140,16 +140,22 @@ class ClipText(nn.Module):
         self._start()
 
     def forward(
-        self, ids: Tensor, eos: int, skip: int = 0, normed: bool = True, taught: Tensor | None = None
+        self,
+        ids: Tensor,
+        eos: int,
+        skip: int = 0,
+        normed: bool = True,
+        taught: Tensor | None = None,
+        projected: bool = True,
     ) -> TextStates:
         """`ids` int64 B T, T at most `geometry.length`; `eos` the id of the end-of-text token.
 
         Ids from `geometry.vocab` upwards are rows of `taught` R D instead of the table's, which stays as it is.
 
         `tokens` leaves out the last `skip` layers (clip skip n is skip n - 1) and, unless `normed` is False,
-        goes through the final norm. `pooled` always comes from all layers, the final norm and the projection,
-        at the first `eos` of each row (at the first token of a row that has none). Raises BadValue for a
-        `skip` that leaves no layer and for too many tokens.
+        goes through the final norm. `pooled` always comes from all layers, the final norm and, unless `projected`
+        is False, the projection, at the first `eos` of each row (at the first token of a row that has none). Raises
+        BadValue for a `skip` that leaves no layer and for too many tokens.
         """
         count, length = len(self.blocks), ids.shape[1]
         if not 0 <= skip < count:
@@ -168,7 +174,9 @@ class ClipText(nn.Module):
             tokens = final if skip == 0 else self.norm(tokens)
         rows = torch.arange(ids.shape[0], device=ids.device)
         pooled = final[rows, (ids == eos).int().argmax(dim=-1)]
-        return TextStates(tokens, pooled if self.projection is None else self.projection(pooled))
+        if self.projection is None or not projected:
+            return TextStates(tokens, pooled)
+        return TextStates(tokens, self.projection(pooled))
 
     def _start(self) -> None:
         """Initial values for training from nothing, those of openai/CLIP: small, and smaller with depth."""

@@ -95,7 +95,7 @@ def named(model: Path | str, prediction: str | None = None, *, averaged: bool = 
     resolved = located.resolved
     if resolved is None:
         return Named(located, weights_of(open_model(located).networks))
-    return Named(located, resolved.table.load(resolved.checkpoint.source))
+    return Named(located, resolved.load())
 
 
 def _averaged(located: Located, prediction: str | None) -> Located:

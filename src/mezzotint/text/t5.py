@@ -7,7 +7,7 @@ those tokens, and U+0085 is a space; SentencePiece itself differs in these two. 
 
 from typing import Self
 
-from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from mezzotint.text.pieces import Pieces
 from mezzotint.text.taught import NOTHING, Taught, cut, units
@@ -57,6 +57,13 @@ class T5Tokenizer:
         ]
         encoder.add_special_tokens(special)  # pyright: ignore[reportUnknownMemberType]
         return cls(encoder, length)
+
+    def to_json(self) -> str:
+        """The content of a `tokenizer.json`, which `transformers` reads; there texts end with the end token."""
+        whole = Tokenizer.from_str(self._encoder.to_str())
+        end = processors.TemplateProcessing(single=f"$A {END}", special_tokens=[(END, self.eos)])
+        whole.post_processor = end
+        return whole.to_str()
 
     def ids(self, text: str) -> tuple[int, ...]:
         """The ids of `text`, neither cut nor padded, without the end. Raises `BadValue` for half a surrogate."""

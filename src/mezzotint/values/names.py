@@ -50,7 +50,11 @@ FAMILIES = (
     "sdxl-inpainting",
     "sdxl-refiner",
     "x4-upscaler",
+    "sd3-medium",
+    "sd3.5-medium",
+    "sd3.5-large",
     "sdxl-turbo",
+    "sd3.5-large-turbo",
 )
 PREDICTIONS = ("noise", "velocity")
 NOISES = ("cpu", "nv", "comfy", "comfy-0.3", "invoke")

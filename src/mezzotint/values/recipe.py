@@ -29,6 +29,7 @@ VERSION = 1
 MAX_PROMPT = 32768
 """The longest prompt, in characters."""
 MAX_ADAPTERS = 32
+MAX_PARTS = 8
 MAX_JSON = 2**20
 """The longest JSON text that is read, in characters: two full prompts with every character escaped fit."""
 
@@ -56,8 +57,16 @@ class Prompt(Value):
     ] = None
 
 
+class PartUse(Value):
+    """A file, or a folder of diffusers, that holds one part of a model: its autoencoder, or one of its text encoders.
+    What is in it says which."""
+
+    file: Annotated[str, StringConstraints(min_length=1, max_length=4096), plain_text("part")]
+
+
 class ModelUse(Value):
-    """Which model draws. `prediction`, `zero_snr` settle what a file cannot tell; `sha256` is verified when given."""
+    """Which model draws. `parts` are used instead of the model's own, or make it whole; `prediction` and `zero_snr`
+    settle what a file cannot tell; `sha256`, that of all weights together, is verified when given."""
 
     base: Annotated[
         str,
@@ -80,6 +89,7 @@ class ModelUse(Value):
         ),
     ] = None
     sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = None
+    parts: Annotated[tuple[PartUse, ...], LISTED, Field(max_length=MAX_PARTS)] = ()
 
 
 class AdapterUse(Value):

@@ -6,11 +6,13 @@ from types import MappingProxyType
 from mezzotint.families.layouts import autoencoder_diffusers, clip_hf, unet_diffusers
 from mezzotint.weights.layout import Layout, joined
 
-UNET = "unet/"
+UNET, TRANSFORMER = "unet/", "transformer/"
 AUTOENCODER = "vae/"
-TEXT, TEXT_2 = "text_encoder/", "text_encoder_2/"
+TEXT, TEXT_2, TEXT_3 = "text_encoder/", "text_encoder_2/", "text_encoder_3/"
 
-OURS: Mapping[str, str] = MappingProxyType({"text": TEXT, "text_l": TEXT, "text_g": TEXT_2})
+OURS: Mapping[str, str] = MappingProxyType(
+    {"text": TEXT, "text_l": TEXT, "text_g": TEXT_2, "clip_l": TEXT, "clip_g": TEXT_2, "t5": TEXT_3}
+)
 """The folder of each of our text encoders."""
 
 UNUSED = ("safety_checker/**",)
@@ -36,9 +38,12 @@ def texts_in(names: Iterable[str]) -> dict[str, str]:
     """Which text encoders of ours these names of a folder speak of, by their folder.
 
     Two are those of SDXL. One beside a UNet with SDXL's added embedding is bigG when it has a projection, of the
-    refiner, whichever folder it lies in; otherwise its other half is missing.
+    refiner, whichever folder it lies in; otherwise its other half is missing. Beside a transformer they are SD 3's.
     """
     listed = frozenset(names)
+    if any(name.startswith(TRANSFORMER) for name in listed):
+        joint = {TEXT: "clip_l", TEXT_2: "clip_g", TEXT_3: "t5"}
+        return {text: ours for text, ours in joint.items() if any(n.startswith(text) for n in listed)}
     folders = [text for text in (TEXT, TEXT_2) if any(name.startswith(text) for name in listed)]
     if len(folders) == 2:
         return {TEXT: "text_l", TEXT_2: "text_g"}
