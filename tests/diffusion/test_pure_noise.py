@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from diffusion.toys import SHAPE, normal
+from diffusion.toys import SHAPE, normal, suited
 from mezzotint.diffusion.denoise import predictor
 from mezzotint.diffusion.guidance.cfg import plain
 from mezzotint.diffusion.noise import SeededNoise
@@ -40,6 +40,7 @@ def test_every_sampler_is_finite_at_both_ends(sampler: str, steps: int, spacing:
     plan = make_plan(path, spacing, steps)
     noise = SeededNoise([1, 2, 3], SHAPE[1:])
     denoise = plain(predictor(lambda x, t: torch.tanh(x - (t / 1000).reshape(-1, 1, 1, 1))[None], VELOCITY))
+    denoise = suited(sampler, denoise)
     states = list(
         entry.sample(denoise, path.begin(noise.initial(), plan.levels[0]), plan, noise, entry.tuning)
     )

@@ -12,8 +12,14 @@ from mezzotint.diffusion.plan import Plan, make_plan
 from mezzotint.diffusion.samplers.registry import SAMPLERS
 
 PATH = Diffused(scaled_linear(0.00085, 0.012, 1000))
-DETERMINISTIC = tuple(name for name, entry in SAMPLERS.items() if not entry.tuning.eta)
+OWN_WAY = ("dpm_adaptive", "restart")
+"""Samplers that do not keep to the levels of the plan."""
+DETERMINISTIC = tuple(
+    name for name, entry in SAMPLERS.items() if not entry.tuning.eta and name not in OWN_WAY
+)
 ALONE = (
+    "euler_cfg_pp",
+    "euler_a_cfg_pp",
     "ddim",
     "ddpm",
     "euler",
@@ -27,7 +33,9 @@ ALONE = (
     "tcd",
 )
 """Samplers whose step is a function of x alone; the others remember earlier steps."""
-NEARLY = ("plms",)
+LOOKING_AHEAD = ("unipc", "dpm_fast", "sa_solver", "dpm_adaptive")
+"""Samplers whose steps depend on how many are still to come."""
+NEARLY = ("plms", "lms", "ipndm")
 """Samplers whose last x is not the clean latent of the last call, because slopes of earlier ones weigh in."""
 SHAPE = (3, 4, 5, 6)
 STEADY = settings(max_examples=40, deadline=None, derandomize=True)
@@ -62,6 +70,13 @@ def bent(x: Tensor, level: Level) -> Tensor:
     """A denoiser that is linear in nothing; elementwise, so a batch is as its parts."""
     time = (level.t / 1000).to(x)
     return torch.tanh(x * (1 - 0.5 * time)) + 0.2 * torch.sin(3 * time)
+
+
+def suited(sampler: str, denoise: Denoiser) -> Denoiser:
+    """`denoise` as the sampler wants it: twice, for those that take the noise from another answer."""
+    if not SAMPLERS[sampler].pair:
+        return denoise
+    return lambda x, level: torch.stack([denoise(x, level)] * 2)
 
 
 def no_noise(a: Level, b: Level, purpose: str) -> Tensor:

@@ -196,8 +196,8 @@ def test_plms(steps: int, prediction: str, monkeypatch: pytest.MonkeyPatch) -> N
     assert walk.error("plms") <= BOUND
     assert walk.misses("euler"), "without history"
     assert walk.nudged().misses("plms")
-    weights = plms_module._ADAMS_BASHFORTH
-    monkeypatch.setattr(plms_module, "_ADAMS_BASHFORTH", (*weights[:3], (*weights[3][:3], -9.01)))
+    weights = plms_module.ADAMS_BASHFORTH
+    monkeypatch.setattr(plms_module, "ADAMS_BASHFORTH", (*weights[:3], (*weights[3][:3], -9.01)))
     assert walk.misses("plms"), "the oldest slope's weight changed"
 
 

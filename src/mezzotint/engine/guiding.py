@@ -1,7 +1,7 @@
 """From the guides of a recipe to those that steer a denoiser.
 
 Takes a pass and its model; gives guides of `diffusion.guidance` in their order, the texts that they ask about, and what
-they inject. Knows no prompt and no sampler.
+they inject. Knows no prompt.
 """
 
 from collections.abc import Mapping
@@ -20,6 +20,7 @@ from mezzotint.diffusion.guidance.rescale import rescale
 from mezzotint.diffusion.guidance.sag import sag
 from mezzotint.diffusion.guidance.threshold import mimic, threshold
 from mezzotint.diffusion.prediction import Prediction
+from mezzotint.diffusion.samplers.registry import SAMPLERS
 from mezzotint.engine.touching import SAG_SITE, touches_of
 from mezzotint.families.family import Model
 from mezzotint.nets.conditioning import Inject
@@ -30,16 +31,20 @@ from mezzotint.values.recipe import Pass
 
 @dataclass(frozen=True)
 class Guiding:
-    """What steers one run: its `guides`, and what their touches `inject` into the network."""
+    """What steers one run: its `guides`, and what their touches `inject` into the network.
+
+    `pair`: the sampler wants the answer to the negative prompt beside the guided one (CFG++).
+    """
 
     guides: tuple[Guide, ...]
     inject: Mapping[str, Inject]
+    pair: bool = False
 
     @property
     def questions(self) -> tuple[Question, ...]:
         """All that is asked, the prompt first."""
         asked = (question for guide in self.guides for question in guide.questions)
-        return tuple(dict.fromkeys((POSITIVE, *asked)))
+        return tuple(dict.fromkeys((POSITIVE, *((NEGATIVE,) if self.pair else ()), *asked)))
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -52,7 +57,9 @@ def guiding_of(use: Pass, model: Model) -> Guiding:
     a part of a network that `model` does not have."""
     made = [_made(guide, use, model.prediction) for guide in use.guides]
     return Guiding(
-        tuple(guide for guide in made if guide is not None), touches_of(use.guides, model.denoiser)
+        tuple(guide for guide in made if guide is not None),
+        touches_of(use.guides, model.denoiser),
+        SAMPLERS[use.sampler].pair,
     )
 
 

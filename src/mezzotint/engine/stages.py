@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from mezzotint.diffusion.brownian import BrownianNoise
 from mezzotint.diffusion.denoise import (
     EMPTY,
     NEGATIVE,
@@ -25,7 +26,7 @@ from mezzotint.diffusion.denoise import (
     RequestCall,
     asker,
 )
-from mezzotint.diffusion.guidance.guide import guided
+from mezzotint.diffusion.guidance.guide import guided, paired
 from mezzotint.diffusion.noise import ImageNoise, Noise
 from mezzotint.diffusion.noises import origin
 from mezzotint.diffusion.path import Level, Path, Rectified
@@ -120,8 +121,11 @@ def begin(model: Model, recipes: Sequence[Recipe], device: torch.device) -> Begu
     noise = ImageNoise([origin(recipe.seed, recipe.noise, shape, factor) for recipe in recipes])
     x = plan.path.begin(noise.initial(), plan.levels[0]).to(device)
 
+    brownian = SAMPLERS[first.passes[0].sampler].brownian
+    way = BrownianNoise([recipe.seed for recipe in recipes], shape) if brownian else noise
+
     def placed(a: Level, b: Level, purpose: str) -> Tensor:
-        return noise(a, b, purpose).to(device)
+        return way(a, b, purpose).to(device)
 
     return Begun(x, plan, placed)
 
@@ -151,9 +155,10 @@ def planned(path: Path, use: Pass) -> Plan:
 def denoiser(
     opened: Opened, conditionings: Mapping[str, Conditioning], guiding: Guiding, count: int
 ) -> Denoiser:
-    """The guided denoiser of one run over `count` pictures whose conditionings `encode` gave."""
+    """The denoiser that the sampler wants for one run over `count` pictures whose conditionings `encode` gave."""
     call = _call(opened, conditionings, guiding.inject, count)
-    return guided(asker(call, opened.model.prediction), guiding.guides)
+    made = paired if guiding.pair else guided
+    return made(asker(call, opened.model.prediction), guiding.guides)
 
 
 def _call(

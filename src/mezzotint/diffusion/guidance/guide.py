@@ -8,9 +8,10 @@ level, so what is switched off costs nothing. Does not know networks or prompts.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
-from mezzotint.diffusion.denoise import POSITIVE, Answers, Ask, Denoiser, Question
+from mezzotint.diffusion.denoise import NEGATIVE, POSITIVE, Answers, Ask, Denoiser, Question
 from mezzotint.diffusion.path import Level
 
 Move = Callable[[Tensor, Answers], Tensor]
@@ -76,6 +77,17 @@ def steered(ask: Ask, guides: Sequence[Guide], also: Sequence[Question] = ()) ->
         return Denoised(clean, answers)
 
     return denoise
+
+
+def paired(ask: Ask, guides: Sequence[Guide]) -> Denoiser:
+    """The clean latent of `steered` and the answer to the negative prompt, `2 B C H W`, for CFG++."""
+    denoise = steered(ask, guides, (NEGATIVE,))
+
+    def both(x: Tensor, level: Level) -> Tensor:
+        denoised = denoise(x, level)
+        return torch.stack([denoised.clean, denoised.answers.clean[NEGATIVE]])
+
+    return both
 
 
 def guided(ask: Ask, guides: Sequence[Guide]) -> Denoiser:

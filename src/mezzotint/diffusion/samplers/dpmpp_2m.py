@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mezzotint.diffusion.denoise import Denoiser
 from mezzotint.diffusion.noise import Noise
+from mezzotint.diffusion.path import Level
 from mezzotint.diffusion.plan import Plan
 from mezzotint.diffusion.samplers.moves import toward
 from mezzotint.diffusion.samplers.step import Step, Tuning
@@ -27,8 +28,12 @@ def dpmpp_2m(denoise: Denoiser, x: Tensor, plan: Plan, noise: Noise, tuning: Tun
         aim = clean
         if last is not None:
             before, length_before = last
-            ahead = torch.where(there.sigma > 0, length / length_before / 2, 0.0)
-            aim = clean + ahead.to(x) * (clean - before)
+            aim = clean + ahead(there, length, length_before).to(x) * (clean - before)
         x = toward(aim, x, here, there)
         last = clean, length
         yield Step(index, there, x, clean)
+
+
+def ahead(there: Level, length: Tensor, length_before: Tensor) -> Tensor:
+    """How far to aim beyond the clean latent, in steps before; lengths are in log(alpha / sigma)."""
+    return torch.where(there.sigma > 0, length / length_before / 2, 0.0)

@@ -63,6 +63,17 @@ def renewal(here: Level, there: Level, eta: float) -> tuple[Level, Tensor]:
     return replace(there, sigma=there.sigma * (1 - share).sqrt()), there.sigma * share.sqrt()
 
 
+def faded(here: Level, there: Level, eta: float) -> tuple[Level, Tensor]:
+    """As `renewal`, by the stochastic equation: the noise that is kept fades by (sigma / alpha)^eta over the step.
+
+    The two agree for eta of 0 and of 1 (k-diffusion, `sample_dpmpp_2m_sde`).
+    """
+    if eta == 0:
+        return there, torch.zeros_like(there.sigma)
+    share = (there.sigma * here.alpha / (here.sigma * there.alpha)) ** eta
+    return replace(there, sigma=there.sigma * share), there.sigma * (1 - share**2).sqrt()
+
+
 def renewed(x: Tensor, sigma: Tensor, here: Level, there: Level, noise: Noise, tuning: Tuning) -> Tensor:
     """x plus fresh noise of size `sigma` for the way from `here` to `there`; x itself when eta is 0."""
     if tuning.eta == 0:
@@ -97,7 +108,7 @@ def churned(x: Tensor, plan: Plan, here: Level, noise: Noise, tuning: Tuning) ->
     if tuning.s_churn == 0:
         return x, here
     inside = (here.sigma >= tuning.s_tmin) & (here.sigma <= tuning.s_tmax) & (here.alpha > 0)
-    more = 1 + min(tuning.s_churn / len(plan), 2**0.5 - 1) * inside
+    more = 1 + min(tuning.s_churn / len(plan), 2**0.5 - 1) * inside.double()
     above = plan.at(plan.path.sigma_of(here.sigma / here.alpha * more), here.step)
     level = Level(
         torch.where(inside, above.t, here.t),

@@ -18,14 +18,14 @@ from mezzotint.diffusion.plan import Plan
 from mezzotint.diffusion.samplers.moves import pure, toward
 from mezzotint.diffusion.samplers.step import Step, Tuning
 
-_ADAMS_BASHFORTH = ((1,), (3, -1), (23, -16, 5), (55, -59, 37, -9))
+ADAMS_BASHFORTH = ((1,), (3, -1), (23, -16, 5), (55, -59, 37, -9))
 """Shares of the slopes, newest first, by how many there are. They are those for even steps; steps in sigma
 are not, which leaves a method of second order."""
 
 
 def plms(denoise: Denoiser, x: Tensor, plan: Plan, noise: Noise, tuning: Tuning) -> Iterator[Step]:
     """N + 1 calls for N steps (N when only the last is not from pure noise)."""
-    slopes: deque[Tensor] = deque(maxlen=len(_ADAMS_BASHFORTH))
+    slopes: deque[Tensor] = deque(maxlen=len(ADAMS_BASHFORTH))
     for index, here, there in plan.steps():
         way = (there.sigma - here.sigma).to(x)
         clean = denoise(x, here)
@@ -34,7 +34,7 @@ def plms(denoise: Denoiser, x: Tensor, plan: Plan, noise: Noise, tuning: Tuning)
             yield Step(index, there, x, clean)
             continue
         slopes.appendleft((x - clean) / here.sigma.to(x))
-        shares = _ADAMS_BASHFORTH[len(slopes) - 1]
+        shares = ADAMS_BASHFORTH[len(slopes) - 1]
         total = sum((w * s for w, s in zip(shares, slopes, strict=True)), torch.zeros_like(x))
         slope = total / sum(shares)
         if len(slopes) == 1 and index < len(plan):
