@@ -1,13 +1,16 @@
 """What holds for every test: no network, fixed seeds, two threads.
 
 The network guard is an audit hook: it sees every connection that Python code opens, whichever library asks for it, and
-cannot be taken off again. A test that needs another machine fails; loopback and local sockets stay open.
+cannot be taken off again. A test that needs another machine fails; loopback and local sockets stay open. Python
+processes that a test starts put it on first of all (`offline/sitecustomize.py`).
 """
 
+import importlib
 import os
 import random
 import sys
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -15,29 +18,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="mezzotint-tests-")
 
-LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1", "", "0.0.0.0", "::"})
-
-
-def is_local(address: object) -> bool:
-    """True for paths of local sockets and for loopback addresses."""
-    if isinstance(address, tuple):
-        address = address[0]
-    if isinstance(address, bytes):
-        address = address.decode("ascii", "replace")
-    if not isinstance(address, str):
-        return address is None
-    return address in LOCAL_HOSTS or address.startswith(("127.", "/", "\0"))
-
-
-def guard(event: str, args: tuple[object, ...]) -> None:
-    """Raises for a look-up or a connection that leaves this machine."""
-    if event in {"socket.connect", "socket.sendto"} and not is_local(args[1]):
-        raise ConnectionRefusedError(f"tests have no network: {event} {args[1]!r}")
-    if event in {"socket.getaddrinfo", "socket.gethostbyname"} and not is_local(args[0]):
-        raise ConnectionRefusedError(f"tests have no network: {event} {args[0]!r}")
-
-
-sys.addaudithook(guard)
+OFFLINE = str(Path(__file__).parent / "offline")
+sys.path.insert(0, OFFLINE)
+importlib.import_module("network_guard").install()
+os.environ["MEZZOTINT_TEST_OFFLINE"] = "1"
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (OFFLINE, os.environ.get("PYTHONPATH"))))
 
 
 @pytest.fixture(autouse=True)
