@@ -85,7 +85,6 @@ def test_an_exchanged_file_has_another_identity(tmp_path):
     os.replace(other, path)
     assert identity(path) != first
     assert identity(tmp_path) != folder
-    assert identity(None) == ()
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
@@ -101,19 +100,37 @@ def test_a_file_opens_in_its_precision_with_the_bits_of_a_cast(precision, tmp_pa
     assert {t.dtype for t in opened.model.texts[0].network.state_dict().values()} == {torch.float32}
 
 
+def test_a_file_that_is_open_is_not_looked_into_again(tmp_path, monkeypatch):
+    path, models = saved("sd1", tmp_path), Models(place("cpu", 1))
+    opened = models.get(ModelUse(base=str(path)), "float32")
+    finds = []
+    monkeypatch.setattr(module, "find", lambda use: finds.append(use) or find(use))
+    assert models.get(ModelUse(base=str(path)), "float32") is opened and not finds
+    os.utime(path, ns=(1, 1))
+    assert models.get(ModelUse(base=str(path)), "float32") is not opened and len(finds) == 1
+
+
 def test_nothing_is_hashed_while_a_model_is_opened(tmp_path, monkeypatch):
     def hashing(tensors):
         raise AssertionError("hashed")
 
     path = saved("sd1", tmp_path)
     right = open_model(ModelUse(base=str(path))).digest
-    monkeypatch.setattr("mezzotint.families.registry.digest", hashing)
+    monkeypatch.setattr("mezzotint.weights.digest.digest", hashing)
     models = Models(place("cpu", 1))
     model = models.get(ModelUse(base=str(path)), "float32").model
     with pytest.raises(AssertionError, match="hashed"):
         models.get(ModelUse(base=str(path), sha256=right), "float32")
     os.utime(path, ns=(1, 1))
     assert model.digest is None, "the file was written to, so its hash says nothing of what was opened"
+
+
+def test_a_second_process_need_not_hash_a_model_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("mezzotint.weights.hashes.SETTLED", -(2**62))
+    path = saved("sd1", tmp_path)
+    known = open_model(ModelUse(base=str(path))).digest
+    monkeypatch.setattr("mezzotint.weights.digest.digest", None)
+    assert open_model(ModelUse(base=str(path))).digest == known
 
 
 def test_a_file_that_is_exchanged_after_it_was_found_changes_nothing(tmp_path):

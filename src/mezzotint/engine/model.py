@@ -4,7 +4,6 @@ Takes a `ModelUse` and a precision, gives the networks on their device. A model 
 changed, and one that cannot be opened leaves the one in use as it was. Knows no prompt and no sampler.
 """
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,10 +17,11 @@ from mezzotint.adapters.model import ModelAdapters, original_of
 from mezzotint.adapters.words import ModelWords
 from mezzotint.engine.placement import DTYPES, Placement
 from mezzotint.families.family import Model
-from mezzotint.families.registry import Located, find, open_model
+from mezzotint.families.registry import Located, files_of, find, open_model
 from mezzotint.families.taught import TaughtWords
 from mezzotint.values.errors import BadModelFile, ModelNotFound
 from mezzotint.values.recipe import AdapterUse, InversionUse, ModelUse
+from mezzotint.weights.hashes import file_hash
 
 Identity = tuple[tuple[str, int, int, int], ...]
 """Name, inode, size and time of change of every file of a model."""
@@ -87,12 +87,11 @@ class Models:
         Raises what finding and opening raise (ModelNotFound, BadModelFile, PickleRefused, WeightsMismatch,
         Ambiguous), and BadModelFile when `use.sha256` is not the digest of what was opened.
         """
-        located = find(use)
-        files = [path for path in (located.path, *located.parts) if path]
-        key = (use, precision, tuple(stamp for path in files for stamp in identity(path)))
+        # Whether a file is still the same its entry in the folder tells; what is in it is read only where it is not.
+        key = (use, precision, tuple(stamp for path in files_of(use) for stamp in identity(path)))
         opened = self._open.get(key)
         if opened is None:
-            opened = self._opened(located, use, precision)
+            opened = self._opened(find(use), use, precision)
         self._open[key] = opened
         self._open.move_to_end(key)
         while len(self._open) > self._keep:
@@ -117,10 +116,8 @@ class Models:
         return Opened(model, dtype, located)
 
 
-def identity(path: Path | None) -> Identity:
-    """What changes when a file, or any file of a folder, is exchanged; empty for a built-in model."""
-    if path is None:
-        return ()
+def identity(path: Path) -> Identity:
+    """What changes when a file, or any file of a folder, is exchanged."""
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     stats = [(str(p), p.stat()) for p in files]
     return tuple((name, s.st_ino, s.st_size, s.st_mtime_ns) for name, s in stats)
@@ -130,7 +127,7 @@ def sha256_of(path: Path) -> str:
     """The hash of a file's bytes. Raises ModelNotFound."""
     try:
         with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            return file_hash(file, path)
     except (OSError, ValueError):
         raise ModelNotFound(str(path), "check the path of the adapter: there is no such file") from None
 

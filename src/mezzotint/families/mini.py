@@ -27,7 +27,7 @@ from mezzotint.values.errors import (
     shorten,
 )
 from mezzotint.values.files import write_atomically
-from mezzotint.weights.digest import digest
+from mezzotint.weights.digest import digest_of
 from mezzotint.weights.files import open_tensors, save_tensors
 from mezzotint.weights.storage import compact, restored
 
@@ -101,7 +101,7 @@ def open_mini(family: Family, prediction: Prediction | None, folder: Path | None
         restored(source),
         prediction or family.prediction,
         path,
-        hashed=lambda: digest(restored(source)) if source.unchanged() else None,
+        hashed=lambda: digest_of(source, ["restored", *source], lambda: restored(source)),
     )
 
 

@@ -26,7 +26,7 @@ from mezzotint.families.terminal import ended
 from mezzotint.values.errors import BadValue, ModelNotFound, nearest
 from mezzotint.values.names import YES
 from mezzotint.values.recipe import ModelUse
-from mezzotint.weights.digest import digest
+from mezzotint.weights.digest import digest_of
 from mezzotint.weights.files import Passing
 
 BUILT_IN = "built in"
@@ -84,6 +84,16 @@ def find(use: ModelUse) -> Located:
     return Located(resolved.family, path, checkpoint.layout, resolved.decided_by, prediction, resolved, parts)
 
 
+def files_of(use: ModelUse) -> tuple[Path, ...]:
+    """Where the files or folders of a model lie; none of a built-in one. Looks into none of them.
+
+    Raises ModelNotFound and Ambiguous.
+    """
+    if use.base in OPENERS:
+        return ()
+    return (_existing(use.base), *(_existing(part.file) for part in use.parts))
+
+
 def _described(family: Family, path: Path | None, use: ModelUse) -> Located:
     """A model whose family is known without looking at names of weights. Raises BadValue for parts of other files."""
     if use.parts:
@@ -126,7 +136,7 @@ def open_model(model: Located | ModelUse, types: Mapping[str, torch.dtype] = FLO
         source.path,
         table.theirs,
         types,
-        lambda: digest(tensors) if source.unchanged() else None,
+        lambda: digest_of(source, tensors, lambda: tensors),
     )
     source.forget()
     side = located.family.sides.get(opened.prediction.name) if located.prediction is None else None

@@ -1,15 +1,21 @@
 """One hash for a set of named tensors: the same whatever file, order or layout they came from.
 
 Takes a mapping of names to tensors. Gives a sha256 in hex over name, type, shape and bytes of each, in the order of
-the names. Each tensor is hashed on its own first, so that several cores can share the work. Knows no files.
+the names. Each tensor is hashed on its own first, so that several cores can share the work. Knows no file formats.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Tensor
+
+from mezzotint.weights.hashes import remembered
+from mezzotint.weights.source import TensorSource
+
+FORMAT = 1
+"""Raised when the same file is to have another digest."""
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:
@@ -18,6 +24,20 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
     with ThreadPoolExecutor() as pool:
         lines = pool.map(_line, names, [tensors[name] for name in names])
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def digest_of(
+    source: TensorSource, names: Iterable[str], load: Callable[[], Mapping[str, Tensor]]
+) -> str | None:
+    """The digest of what `load` makes of `source`, from the cache where it is known for files that are the same.
+
+    `names` are those of the tensors that it makes, so that another way of reading is another digest. None when the
+    files were written to since they were opened: nobody knows any more what they held.
+    """
+    if not source.unchanged():
+        return None
+    way = hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()
+    return remembered(f"digest {FORMAT} of {way}", source.stamps(), lambda: digest(load()), source.unchanged)
 
 
 def _line(name: str, tensor: Tensor) -> str:

@@ -21,6 +21,7 @@ from torch import Tensor
 from mezzotint.values.errors import BadModelFile, ModelNotFound, OutputFailed
 from mezzotint.values.files import write_atomically
 from mezzotint.weights.gguf import GgufFile
+from mezzotint.weights.hashes import Stamp
 from mezzotint.weights.header import DTYPES, TensorInfo, read_header
 from mezzotint.weights.pickles import converted
 from mezzotint.weights.scaled import unscaled
@@ -49,7 +50,8 @@ class SafetensorsFile(TensorSource):
             header = read_header(file, size, path)
             # A private copy-on-write map: torch wants writable memory, and the file must stay as it is.
             self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-        self._read, self._stamp = instead or path, _stamp(seen)
+        self._read = instead or path
+        self._stamp = Stamp.of(self._read, seen)
         self._stored = header.tensors
         self.metadata = header.metadata
 
@@ -72,10 +74,16 @@ class SafetensorsFile(TensorSource):
         if self._bytes.size() != len(self._bytes):
             return False
         try:
-            now = _stamp(self._read.stat())
+            now = Stamp.of(self._read, self._read.stat())
         except OSError:
             return True
-        return now[:2] != self._stamp[:2] or now == self._stamp
+        then = self._stamp
+        replaced = (now.device, now.inode) != (then.device, then.inode)
+        return replaced or (now.size, now.changed) == (then.size, then.changed)
+
+    def stamps(self) -> tuple[Stamp, ...]:
+        """That of the file."""
+        return (self._stamp,)
 
     def tensor(self, name: str) -> Tensor:
         """The tensor `name` as a view of the file; a copy where its bytes are not aligned for its type."""
@@ -105,11 +113,6 @@ def open_tensors(path: Path) -> TensorSource:
     if kind_of(head) == GGUF:
         return GgufFile(path)
     return unscaled(SafetensorsFile(path))
-
-
-def _stamp(seen: os.stat_result) -> tuple[int, int, int, int]:
-    """Device, inode, size and time of change."""
-    return seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns
 
 
 def _openable(path: Path) -> Path:

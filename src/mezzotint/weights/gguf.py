@@ -17,6 +17,7 @@ from torch import Tensor
 
 from mezzotint.values.errors import MissingExtra
 from mezzotint.weights.gguf_header import read_gguf_header
+from mezzotint.weights.hashes import Stamp
 from mezzotint.weights.header import TensorInfo
 from mezzotint.weights.source import TensorSource
 
@@ -29,7 +30,8 @@ class GgufFile(TensorSource):
     def __init__(self, path: Path) -> None:
         self.path = path
         with open(path, "rb") as file:
-            header = read_gguf_header(file, os.fstat(file.fileno()).st_size, path)
+            self._stamp = Stamp.of(path, os.fstat(file.fileno()))
+            header = read_gguf_header(file, self._stamp.size, path)
             self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         self._stored = header.tensors
         kinds = sorted({stored.kind for stored in header.tensors.values()})
@@ -44,6 +46,10 @@ class GgufFile(TensorSource):
 
     def __len__(self) -> int:
         return len(self._stored)
+
+    def stamps(self) -> tuple[Stamp, ...]:
+        """That of the file."""
+        return (self._stamp,)
 
     def tensor(self, name: str) -> Tensor:
         """The tensor `name`; of a quantised one the float32 values. Raises MissingExtra without the package gguf."""

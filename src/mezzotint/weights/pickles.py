@@ -4,7 +4,6 @@ Takes a path. Gives the path of a safetensors file in the user's cache, named by
 the pickle is run, here or there; one that asks for it is refused with the name of what it asked for.
 """
 
-import hashlib
 import json
 import os
 import subprocess
@@ -14,6 +13,7 @@ from typing import BinaryIO, cast
 
 from mezzotint.values.errors import BadModelFile, OutputFailed, PickleRefused, shorten
 from mezzotint.values.files import cache_folder, write_atomically
+from mezzotint.weights.hashes import file_hash
 
 FORMAT = 1
 """Raised when the same pickle is to be read anew, because it would become something else."""
@@ -30,7 +30,7 @@ def converted(path: Path) -> Path:
     tensors) and OutputFailed; nothing is left behind then.
     """
     with open(path, "rb") as file:
-        name = hashlib.file_digest(file, "sha256").hexdigest()
+        name = file_hash(file, path)
         kept = cache_folder() / "unpickled" / f"{name}-{FORMAT}.safetensors"
         if kept.is_file():
             return kept

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from mezzotint.values.errors import BadModelFile, BadValue, UnknownName, shorten
+from mezzotint.weights.hashes import Stamp
 from mezzotint.weights.header import TensorInfo
 from mezzotint.weights.source import TensorSource
 
@@ -64,6 +65,10 @@ class Scaled(TensorSource):
     def unchanged(self) -> bool:
         """Whether the file is."""
         return self._source.unchanged()
+
+    def stamps(self) -> tuple[Stamp, ...]:
+        """That of the file."""
+        return self._source.stamps()
 
     def tensor(self, name: str) -> Tensor:
         """The weight `name`, multiplied by its scale in float32 where it has one."""

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from torch import Tensor
 
 from mezzotint.values.errors import BadModelFile
+from mezzotint.weights.hashes import Stamp
 from mezzotint.weights.header import TensorInfo
 
 
@@ -26,6 +27,10 @@ class TensorSource(Mapping[str, TensorInfo], ABC):
     def unchanged(self) -> bool:
         """Whether what was opened still holds what it held then, as far as sizes and times tell."""
         return True
+
+    def stamps(self) -> tuple[Stamp, ...]:
+        """The files that are read, as they were when they were opened; none where nobody knows."""
+        return ()
 
     @abstractmethod
     def tensor(self, name: str) -> Tensor:
@@ -57,6 +62,11 @@ class Joined(TensorSource):
     def unchanged(self) -> bool:
         """Whether all parts are."""
         return all(part.unchanged() for part in self._parts)
+
+    def stamps(self) -> tuple[Stamp, ...]:
+        """Those of all parts; none where a part has none."""
+        each = [part.stamps() for part in self._parts]
+        return tuple(stamp for stamps in each for stamp in stamps) if all(each) else ()
 
     def __getitem__(self, name: str) -> TensorInfo:
         part, own = self._where[name]
