@@ -139,6 +139,13 @@ FORMS: dict[str, tuple[dict[str, Tensor], Callable[[Tensor], Tensor]]] = {
         },
         lambda w: 2 * w,
     ),
+    "oft of lycoris 2.0": (
+        {"oft_diag": torch.stack([torch.eye(16), rand(16, 16)])},
+        lambda w: torch.cat([torch.zeros(16, 32), rand(16, 16).T @ w[16:] - w[16:]]),
+    ),
+    "ia3 on the input": ({"weight": rand(32), "on_input": torch.tensor(1)}, lambda w: w * rand(32)),
+    "ia3 on the output": ({"weight": rand(32), "on_input": torch.tensor(0)}, lambda w: w * rand(32)[:, None]),
+    "ia3 of peft on the input": ({"ia3_l": rand(1, 32)}, lambda w: w * (rand(1, 32) - 1)),
     "dora": (
         {"lora_up.weight": UP, "lora_down.weight": DOWN, "dora_scale": torch.ones(32, 1)},
         lambda w: torch.nn.functional.normalize(w + UP @ DOWN) - w,
@@ -171,6 +178,25 @@ def test_factors_with_a_core_are_read() -> None:
     for parts, expected in ((loha, wanted**2), (lokr, wanted), (locon, wanted)):
         adapter = opened(model(), {f"{layer}.{part}": tensor for part, tensor in parts.items()})
         assert torch.allclose(change(adapter, name, weight(name)), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_ia3_of_convolutions_and_biases() -> None:
+    layer, ours = "unet.down_blocks.0.resnets.0.conv1", "unet.down.0.resnets.0.conv1"
+    gain = rand(1, 32, 1, 1)
+    lycoris = {f"{layer}.weight": gain, f"{layer}.on_input": torch.tensor([1])}
+    adapter = opened(model(), lycoris)
+    assert [place.ours for place, _ in adapter.changes] == [(f"{ours}.weight",)]
+    weights = {leaf: weight(f"{ours}.{leaf}") for leaf in ("weight", "bias")}
+    assert torch.equal(change(adapter, f"{ours}.weight", weights["weight"]), weights["weight"] * gain)
+    # peft multiplies what comes out of a layer, its bias too; a layer without one has nothing there.
+    adapter = opened(model(), {f"{layer}.ia3_l": gain, f"{DIFFUSERS}.ia3_l": torch.ones(32, 1)})
+    moved = change(adapter, f"{ours}.weight", weights["weight"])
+    assert torch.equal(moved, weights["weight"] * (gain.view(-1, 1, 1, 1) - 1))
+    assert torch.equal(
+        change(adapter, f"{ours}.bias", weights["bias"]), weights["bias"] * (gain.flatten() - 1)
+    )
+    query = DIFFUSERS.replace("to_out.0", "to_q")
+    assert len(opened(model(), {f"{query}.ia3_l": torch.ones(32, 1)}).changes) == 1
 
 
 def test_biases_and_norms_are_changed_too() -> None:
@@ -213,8 +239,15 @@ def test_peft_of_its_own_keeps_alpha_in_a_file_beside(tmp_path: Path) -> None:
         open_adapter(file, *names)
     (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 3, "lora_alpha": 9}))
     assert torch.allclose(change(open_adapter(file, *names), OURS, weight()), 3 * (UP @ DOWN), atol=1e-5)
-    (tmp_path / "adapter_config.json").write_text(json.dumps({"peft_type": "IA3"}))
-    with pytest.raises(BadModelFile, match="adapter of peft's kind IA3"):
+    pattern = {"peft_type": "IA3", "feedforward_modules": ".*conv1"}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(pattern))
+    assert open_adapter(file, *names).changes
+    convolution = tmp_path / "convolution.safetensors"
+    save_tensors({f"base_model.model.{DIFFUSERS}.ia3_l": torch.ones(1, 32, 1, 1)}, convolution)
+    with pytest.raises(BadModelFile, match="feedforward_modules is a pattern"):
+        open_adapter(convolution, *names)
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"peft_type": "VERA"}))
+    with pytest.raises(BadModelFile, match="adapter of peft's kind VERA"):
         open_adapter(file, *names)
 
 
@@ -245,6 +278,11 @@ BAD: dict[str, tuple[dict[str, Tensor], str]] = {
     "half a pair": ({f"{KOHYA}.lora_up.weight": UP}, r"parts that make no change \(up\)"),
     "an alpha alone": ({f"{KOHYA}.alpha": torch.tensor(1.0)}, r"make no change \(alpha\)"),
     "many alphas": (DIALECTS["kohya"] | {f"{KOHYA}.alpha": rand(2)}, "make no change"),
+    "factors for two sides": (
+        {f"{KOHYA}.weight": rand(32), f"{KOHYA}.on_input": torch.ones(2)},
+        "make no change",
+    ),
+    "a side without factors": ({f"{KOHYA}.on_input": torch.tensor(1)}, r"make no change \(on_input\)"),
     "two biases": ({f"{KOHYA}.diff_b": rand(32), f"{KOHYA}.b_norm": rand(32)}, "two changes of its bias"),
     "not numbers": ({f"{KOHYA}.diff": torch.full((32, 32), float("nan"))}, "values that are no numbers"),
     "integers": ({f"{KOHYA}.diff": torch.ones(32, 32, dtype=torch.int8)}, "not stored as floating point"),

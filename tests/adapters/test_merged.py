@@ -36,6 +36,8 @@ DORA = low_rank(list(LAYERS)[1:3], LAYERS, rank=3) | {
     f"{list(LAYERS)[1]}.alpha": torch.tensor(1.5),
 }
 OFT = {f"{QUERY}.oft_blocks": rand(4, 8, 8), f"{list(LAYERS)[3]}.diff_b": rand(64)}
+STORED = {f"{QUERY}.oft_diag": rand(4, 8, 8), f"{list(LAYERS)[3]}.ia3_l": rand(64, 1)}
+IA3 = {f"{list(LAYERS)[2]}.weight": rand(64), f"{list(LAYERS)[2]}.on_input": torch.tensor(1)}
 
 
 def test_strengths_add_up() -> None:
@@ -83,7 +85,7 @@ def thousand(model: Model, original: Callable[[str], Tensor], made: list[Adapter
 
 def test_nothing_stays_behind_after_a_thousand_changes_of_the_toy() -> None:
     model, fresh = toy.make(), weights(toy.make())
-    made = [opened(model, made) for made in (FIRST, DORA, OFT)]
+    made = [opened(model, made) for made in (FIRST, DORA, OFT, STORED, IA3)]
     assert thousand(model, fresh.__getitem__, made, 1000) == digest(weights(model))
 
 

@@ -53,6 +53,12 @@ FORMS = {
     "dora": peft.LoraConfig(
         r=3, lora_alpha=2, target_modules=TARGETS, init_lora_weights=False, use_dora=True
     ),
+    "ia3": peft.IA3Config(
+        target_modules=TARGETS, feedforward_modules=["ff.net.0.proj", "conv1"], init_ia3_weights=False
+    ),
+    "ia3 of what comes out": peft.IA3Config(
+        target_modules=TARGETS, feedforward_modules=[], init_ia3_weights=False
+    ),
     "a rank and an alpha for one layer": peft.LoraConfig(
         r=3,
         lora_alpha=5,

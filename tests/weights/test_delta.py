@@ -5,6 +5,8 @@ import torch
 from torch import Tensor
 
 from mezzotint.weights.delta import (
+    Cayley,
+    Channels,
     Delta,
     Factors,
     Full,
@@ -14,6 +16,7 @@ from mezzotint.weights.delta import (
     LowRank,
     Magnitude,
     Orthogonal,
+    as_stored,
 )
 
 
@@ -112,7 +115,7 @@ def cayley(q: Tensor) -> Tensor:
 @pytest.mark.parametrize("kernel", [(), (3, 3)])
 def test_oft_turns_blocks_of_outputs(kernel: tuple[int, ...]) -> None:
     blocks, weight, rescale = rand(3, 4, 4), rand(12, 5, *kernel), rand(12, 1, *(1 for _ in kernel))
-    delta = Orthogonal(blocks, 0.0, rescale)
+    delta = Orthogonal(blocks, rescale=rescale)
     assert (
         delta.fits(tuple(weight.shape)) and not delta.fits((16, 5)) and not Orthogonal(rand(3, 4)).fits((12,))
     )
@@ -130,10 +133,10 @@ def test_oft_is_held_to_its_constraint() -> None:
     q = blocks - blocks.transpose(1, 2)
     held = (q * 0.6 / q.norm()).double()
     turn = torch.block_diag(*(cayley(part).T for part in held))
-    held_change = Orthogonal(blocks, 0.1).change(weight)
+    held_change = Orthogonal(blocks, Cayley(0.1)).change(weight)
     close(held_change, turn.float() @ weight - weight)
     assert (held_change - Orthogonal(blocks).change(weight)).abs().max() > 0.1
-    close(Orthogonal(blocks, 100.0).change(weight), Orthogonal(blocks).change(weight))
+    close(Orthogonal(blocks, Cayley(100.0)).change(weight), Orthogonal(blocks).change(weight))
 
 
 def test_boft_turns_pairs_that_lie_apart_in_stages() -> None:
@@ -153,6 +156,32 @@ def test_boft_turns_pairs_that_lie_apart_in_stages() -> None:
         place = torch.eye(16, dtype=torch.float64)[order]
         wanted = place.T @ turn @ place @ wanted
     close(delta.change(weight), wanted.float() - weight)
+
+
+def test_turns_may_be_stored_themselves() -> None:
+    turns, weight = rand(2, 3, 3), rand(6, 5, 3, 3)
+    delta = Orthogonal(turns, as_stored)
+    assert delta.fits((6, 5, 3, 3)) and not delta.fits((9, 5))
+    change = delta.change(weight)
+    close(change, torch.tensordot(torch.block_diag(*turns).T, weight, dims=1) - weight)
+    assert (change - Orthogonal(turns).change(weight)).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("kernel", [(), (3, 3)])
+def test_ia3_multiplies_what_goes_in_or_comes_out(kernel: tuple[int, ...]) -> None:
+    weight, into, out = rand(6, 4, *kernel), rand(1, 4, *(1 for _ in kernel)), rand(6)
+    shape, x = tuple(weight.shape), rand(2, 4, *(5 for _ in kernel))
+    by_input, by_output = Channels(into, 1), Channels(out, 0)
+    assert by_input.fits(shape) and not by_input.fits((6, 5)) and not by_input.fits((4,))
+    assert by_output.fits(shape) and by_output.fits((6,)) and not by_output.fits((4, 6))
+
+    def through(w: Tensor, x: Tensor) -> Tensor:
+        return torch.conv2d(x, w) if kernel else x @ w.T
+
+    close(through(by_input.change(weight), x), through(weight, x * into.view(1, 4, *(1 for _ in kernel))))
+    wanted = through(weight, x) * out.view(1, 6, *(1 for _ in kernel))
+    close(through(by_output.change(weight), x), wanted)
+    assert (through(Channels(out.flip(0), 0).change(weight), x) - wanted).abs().max() > 0.01
 
 
 @pytest.mark.parametrize(("axis", "length"), [(0, (6, 1)), (0, (6,)), (1, (1, 4))])

@@ -8,7 +8,7 @@ LyCORIS, peft, diffusers, cloneofsimo/lora.
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from types import MappingProxyType
 from typing import cast
@@ -17,6 +17,8 @@ from torch import Tensor
 
 from mezzotint.values.errors import BadModelFile, WeightsMismatch, shorten
 from mezzotint.weights.delta import (
+    Cayley,
+    Channels,
     Delta,
     Factors,
     Full,
@@ -26,18 +28,19 @@ from mezzotint.weights.delta import (
     LowRank,
     Magnitude,
     Orthogonal,
+    as_stored,
 )
 from mezzotint.weights.folders import read_json
 from mezzotint.weights.source import TensorSource
 
 Fields = Mapping[str, Tensor]
-Scale = Callable[[int], float]
-"""From a rank to the scale of a layer's change."""
+WHOLE = ("alpha", "on_input")
+"""Parts that may be stored as whole numbers."""
 
 _LYCORIS = (
     *(f"hada_{name}" for name in ("w1_a", "w1_b", "w2_a", "w2_b", "t1", "t2")),
     *(f"lokr_{name}" for name in ("w1", "w1_a", "w1_b", "w2", "w2_a", "w2_b", "t2")),
-    *("oft_blocks", "rescale", "diff", "diff_b", "w_norm", "b_norm"),
+    *("oft_blocks", "oft_diag", "rescale", "diff", "diff_b", "w_norm", "b_norm"),
 )
 ENDINGS: Mapping[str, str] = MappingProxyType(
     {
@@ -58,6 +61,9 @@ ENDINGS: Mapping[str, str] = MappingProxyType(
         "_lora.alpha": "alpha",
         ":up": "up",
         ":down": "down",
+        ".on_input": "on_input",
+        ".ia3_l": "ia3_l",
+        ".ia3_l.default": "ia3_l",
         ".dora_scale": "length",
         ".lora_magnitude_vector": "length",
         ".lora_magnitude_vector.weight": "length",
@@ -86,11 +92,13 @@ PROCESSORS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 @dataclass(frozen=True)
 class Layer:
-    """One changed weight by the file's own name of its layer; `leaf` is "weight" or "bias"."""
+    """One changed weight by the file's own name of its layer; `leaf` is "weight" or "bias". One that is not `needed`
+    is passed over where the model's layer has no such leaf."""
 
     module: str
     leaf: str
     delta: Delta
+    needed: bool = True
 
 
 def layers_of(source: TensorSource) -> tuple[Layer, ...]:
@@ -103,20 +111,20 @@ def layers_of(source: TensorSource) -> tuple[Layer, ...]:
     grouped: dict[str, dict[str, str]] = {}
     unknown: list[str] = []
     for name in source:
-        ending = _ENDING.search(name)
-        module = _spelled(name[: ending.start()]) if ending else ""
+        written, field = _parted(name, source)
+        module = _spelled(written)
         fields = grouped.setdefault(module, {}) if module else {}
-        if not ending or not module or ENDINGS[ending[0]] in fields:
+        if not module or field in fields:
             unknown.append(name)
             continue
-        fields[ENDINGS[ending[0]]] = name
+        fields[field] = name
     if unknown:
         raise WeightsMismatch(source.path, unexpected=unknown)
-    alphas = _alphas(source)
+    beside = _beside(source)
     return tuple(
         layer
         for module, fields in grouped.items()
-        for layer in _layers(source, module, _read(source, fields), alphas(module))
+        for layer in _layers(source, module, _read(source, fields), beside(module))
     )
 
 
@@ -129,6 +137,16 @@ def _check_kind(source: TensorSource) -> None:
         raise BadModelFile(source.path, "holds no tensors")
 
 
+def _parted(name: str, source: TensorSource) -> tuple[str, str]:
+    """The layer that `name` belongs to and the part it is; both empty when it is none."""
+    ending = _ENDING.search(name)
+    if ending:
+        return name[: ending.start()], ENDINGS[ending[0]]
+    # LyCORIS calls the factors of (IA)^3 as a weight itself; what says on which side they stand tells them.
+    module, _, leaf = name.rpartition(".")
+    return (module, "gain") if leaf == "weight" and f"{module}.on_input" in source else ("", "")
+
+
 def _spelled(module: str) -> str:
     for pattern, written in PROCESSORS:
         module = pattern.sub(written, module)
@@ -139,7 +157,7 @@ def _read(source: TensorSource, fields: Mapping[str, str]) -> dict[str, Tensor]:
     read: dict[str, Tensor] = {}
     for field, name in fields.items():
         tensor = source.tensor(name)
-        if not tensor.is_floating_point() and field != "alpha":
+        if not tensor.is_floating_point() and field not in WHOLE:
             raise BadModelFile(source.path, f"{shorten(name, 100)} is not stored as floating point")
         # peft has one length for each output, for convolutions as 1 O 1 1.
         tensor = tensor.float().flatten() if ".lora_magnitude_vector" in name else tensor.float()
@@ -151,20 +169,22 @@ def _read(source: TensorSource, fields: Mapping[str, str]) -> dict[str, Tensor]:
 
 @dataclass(frozen=True)
 class _Form:
-    """One kind of change: the parts it must have, those it may have, and what they make."""
+    """One kind of change: the parts it must have, those it may have, what they make of a weight, and of its bias
+    when there is one."""
 
     needed: frozenset[str]
     optional: frozenset[str]
-    make: Callable[[Fields, Scale], Delta]
+    make: Callable[[Fields, "Beside"], Delta]
+    bias: Callable[[Fields, "Beside"], Delta | None] = lambda fields, beside: None
 
 
-def _form(needed: str, optional: str, make: Callable[[Fields, Scale], Delta]) -> _Form:
+def _form(needed: str, optional: str, make: Callable[[Fields, "Beside"], Delta]) -> _Form:
     return _Form(frozenset(needed.split()), frozenset(optional.split()), make)
 
 
-def _low_rank(fields: Fields, scale: Scale) -> Delta:
+def _low_rank(fields: Fields, beside: "Beside") -> Delta:
     factors = Factors(fields["up"], fields["down"], fields.get("core"))
-    return LowRank(factors, scale(factors.rank))
+    return LowRank(factors, beside.scale(factors.rank))
 
 
 def _transposed(left: Tensor, core: Tensor | None) -> Tensor:
@@ -172,7 +192,7 @@ def _transposed(left: Tensor, core: Tensor | None) -> Tensor:
     return left if core is None or left.dim() != 2 else left.t()
 
 
-def _hadamard(fields: Fields, scale: Scale) -> Delta:
+def _hadamard(fields: Fields, beside: "Beside") -> Delta:
     first, second = (
         Factors(
             _transposed(fields[f"hada_w{n}_a"], core := fields.get(f"hada_t{n}")),
@@ -181,10 +201,10 @@ def _hadamard(fields: Fields, scale: Scale) -> Delta:
         )
         for n in (1, 2)
     )
-    return Hadamard(first, second, scale(first.rank))
+    return Hadamard(first, second, beside.scale(first.rank))
 
 
-def _kronecker(fields: Fields, scale: Scale) -> Delta:
+def _kronecker(fields: Fields, beside: "Beside") -> Delta:
     parts: list[Tensor | Factors] = []
     for n in (1, 2):
         whole = fields.get(f"lokr_w{n}")
@@ -196,17 +216,36 @@ def _kronecker(fields: Fields, scale: Scale) -> Delta:
         )
     ranks = [part.rank for part in parts if isinstance(part, Factors)]
     # Two whole matrices have no rank, and their alpha means nothing.
-    return Kronecker(parts[0], parts[1], scale(ranks[0]) if ranks else 1.0)
+    return Kronecker(parts[0], parts[1], beside.scale(ranks[0]) if ranks else 1.0)
 
 
-def _glora(fields: Fields, scale: Scale) -> Delta:
+def _glora(fields: Fields, beside: "Beside") -> Delta:
     added = Factors(fields["b1"], fields["b2"], fields.get("bm"))
-    return GLoRA(Factors(fields["a1"], fields["a2"]), added, scale(added.rank))
+    return GLoRA(Factors(fields["a1"], fields["a2"]), added, beside.scale(added.rank))
 
 
-def _orthogonal(fields: Fields, scale: Scale) -> Delta:
+def _orthogonal(fields: Fields, beside: "Beside") -> Delta:
     constraint = fields["alpha"].item() if "alpha" in fields else 0.0
-    return Orthogonal(fields["oft_blocks"], constraint, fields.get("rescale"))
+    return Orthogonal(fields["oft_blocks"], Cayley(constraint), fields.get("rescale"))
+
+
+def _channels(fields: Fields, beside: "Beside") -> Delta:
+    return Channels(fields["gain"], int(bool(fields["on_input"].any())))
+
+
+def _peft_axis(fields: Fields, beside: "Beside") -> int:
+    shape = fields["ia3_l"].shape
+    # For a matrix the shape tells the side, 1 I or O 1; for a convolution it is 1 C 1 1 either way.
+    return int(shape[0] == 1 if len(shape) == 2 else beside.into)
+
+
+def _peft_channels(fields: Fields, beside: "Beside") -> Delta:
+    return Channels(fields["ia3_l"] - 1, _peft_axis(fields, beside))
+
+
+def _peft_bias(fields: Fields, beside: "Beside") -> Delta | None:
+    # What comes out is multiplied with its bias.
+    return None if _peft_axis(fields, beside) else Channels(fields["ia3_l"] - 1, 0)
 
 
 FORMS = (
@@ -218,13 +257,17 @@ FORMS = (
     _form("lokr_w1_a lokr_w1_b lokr_w2_a lokr_w2_b", "lokr_t2 alpha length", _kronecker),
     _form("a1 a2 b1 b2", "bm alpha", _glora),
     _form("oft_blocks", "rescale alpha", _orthogonal),
-    _form("diff", "alpha length", lambda fields, scale: Full(fields["diff"])),
-    _form("w_norm", "", lambda fields, scale: Full(fields["w_norm"])),
+    # LyCORIS 2.0 stored what it had turned and rescaled.
+    _form("oft_diag", "", lambda fields, beside: Orthogonal(fields["oft_diag"], as_stored)),
+    _form("gain on_input", "", _channels),
+    replace(_form("ia3_l", "", _peft_channels), bias=_peft_bias),
+    _form("diff", "alpha length", lambda fields, beside: Full(fields["diff"])),
+    _form("w_norm", "", lambda fields, beside: Full(fields["w_norm"])),
 )
 BIASES = ("diff_b", "b_norm")
 
 
-def _layers(source: TensorSource, module: str, fields: Fields, given: "_Alpha") -> list[Layer]:
+def _layers(source: TensorSource, module: str, fields: Fields, given: "Beside") -> list[Layer]:
     biases = [Layer(module, "bias", Full(fields[name])) for name in BIASES if name in fields]
     names = fields.keys() - set(BIASES)
     if len(biases) > 1 or (not names and not biases):
@@ -232,30 +275,35 @@ def _layers(source: TensorSource, module: str, fields: Fields, given: "_Alpha") 
     if not names:
         return biases
     form = next((f for f in FORMS if f.needed <= names <= f.needed | f.optional), None)
-    written = fields.get("alpha")
-    if form is None or (written is not None and written.numel() != 1):
+    if form is None or any(fields[name].numel() != 1 for name in names & set(WHOLE)):
         known = ", ".join(sorted(names))
         raise BadModelFile(source.path, f"{shorten(module, 100)} has parts that make no change ({known})")
-    alpha = given.alpha if written is None else written.item()
-    delta = form.make(fields, lambda rank: _scaled(alpha, rank, given.root))
+    beside = replace(given, alpha=fields["alpha"].item()) if "alpha" in fields else given
+    delta, bias = form.make(fields, beside), form.bias(fields, beside)
     if "length" in fields:
         delta = Magnitude(delta, fields["length"])
+    if bias:
+        biases.append(Layer(module, "bias", bias, needed=False))
     return [Layer(module, "weight", delta), *biases]
 
 
-def _scaled(alpha: float | None, rank: int, root: bool) -> float:
-    return 1.0 if alpha is None or rank == 0 else alpha / (sqrt(rank) if root else rank)
-
-
 @dataclass(frozen=True)
-class _Alpha:
-    """What stands beside the tensors about a layer's scale; `root`: alpha is divided by the root of the rank."""
+class Beside:
+    """What stands beside the tensors about a layer. `root`: alpha is divided by the root of the rank; `into`: the
+    factors of peft's (IA)^3 belong to what goes in."""
 
     alpha: float | None = None
     root: bool = False
+    into: bool = False
+
+    def scale(self, rank: int) -> float:
+        """The scale of a change of this rank."""
+        if self.alpha is None or rank == 0:
+            return 1.0
+        return self.alpha / (sqrt(rank) if self.root else rank)
 
 
-def _alphas(source: TensorSource) -> Callable[[str], _Alpha]:
+def _beside(source: TensorSource) -> Callable[[str], Beside]:
     """peft keeps alpha apart: diffusers in the file's metadata, peft in a JSON file beside it."""
     text = source.metadata.get("lora_adapter_metadata")
     beside = source.path.parent / "adapter_config.json"
@@ -267,7 +315,7 @@ def _alphas(source: TensorSource) -> Callable[[str], _Alpha]:
         if not isinstance(parsed, dict):
             raise BadModelFile(source.path, "has metadata about its scales that is no JSON object")
         packed = cast("dict[str, object]", parsed)
-        return lambda module: _alpha(packed, module.partition(".")[0] + ".", module.partition(".")[2])
+        return lambda module: _stated(packed, module.partition(".")[0] + ".", module.partition(".")[2])
     bare = any(name.startswith(BARE) for name in source)
     if bare and not beside.is_file():
         raise BadModelFile(
@@ -276,22 +324,35 @@ def _alphas(source: TensorSource) -> Callable[[str], _Alpha]:
             hint="put the adapter_config.json that belongs to it into the same folder",
         )
     config = read_json(beside) if bare else {}
-    if config.get("peft_type", "LORA") != "LORA":
+    if config.get("peft_type", "LORA") not in PEFT_TYPES:
         kind = shorten(str(config["peft_type"]), 20)
-        raise BadModelFile(source.path, f"is an adapter of peft's kind {kind}", hint="only LORA is read")
-    return lambda module: _alpha(config, "", module.removeprefix(BARE))
+        known = " and ".join(PEFT_TYPES)
+        raise BadModelFile(source.path, f"is an adapter of peft's kind {kind}", hint=f"{known} are read")
+    if isinstance(config.get(INTO), str) and any(len(source[name].shape) > 2 for name in source):
+        raise BadModelFile(
+            beside, f"{INTO} is a pattern, which is not run", hint="write it as a list of the layers' names"
+        )
+    return lambda module: _stated(config, "", module.removeprefix(BARE))
 
 
+PEFT_TYPES = ("LORA", "IA3")
+INTO = "feedforward_modules"
 BARE = "base_model.model."
 """What peft puts before every name of a file that it has written itself."""
 
 
-def _alpha(config: Mapping[str, object], prefix: str, module: str) -> _Alpha:
+def _stated(config: Mapping[str, object], prefix: str, module: str) -> Beside:
     pattern = config.get(f"{prefix}alpha_pattern")
     own = cast("dict[str, object]", pattern if isinstance(pattern, dict) else {})
     # peft takes regular expressions here; what is written is the end of a name.
     found = next((own[end] for end in own if module == end or module.endswith(f".{end}")), None)
     alpha = found if found is not None else config.get(f"{prefix}lora_alpha")
+    listed = config.get(INTO)
+    into = (
+        any(module.endswith(str(end)) for end in cast("list[object]", listed))
+        if isinstance(listed, list)
+        else False
+    )
     if isinstance(alpha, int | float) and not isinstance(alpha, bool):
-        return _Alpha(float(alpha), config.get(f"{prefix}use_rslora") is True)
-    return _Alpha()
+        return Beside(float(alpha), config.get(f"{prefix}use_rslora") is True, into)
+    return Beside(into=into)

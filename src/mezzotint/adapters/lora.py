@@ -44,6 +44,8 @@ def bound(source: TensorSource, names: Names, shapes: Mapping[str, Shape]) -> Ad
     for layer in layers_of(source):
         place = numbered.get(layer.module) if layer.leaf == "weight" else None
         place = place or names.find(layer.module, layer.leaf)
+        if place is None and not layer.needed:
+            continue
         if place is None:
             unknown.append(f"{layer.module}.{layer.leaf}")
         elif not layer.delta.fits(their_shape(place, shapes)):

@@ -6,6 +6,7 @@ to it at full strength, in float32. Half the strength is half the change, for ev
 Shapes: O outputs, I inputs, K... kernel sides of a weight (O I K...); R rank.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from typing import Protocol
@@ -165,17 +166,38 @@ class GLoRA:
         return (through + self.added.product().view(weight.shape)) * self.scale
 
 
+@dataclass(frozen=True)
+class Cayley:
+    """From Q to the rotation (1 + X) / (1 - X) with X = Q - Q^T; `bound` is the most that the norm of all X may be
+    (0: free), for every output."""
+
+    bound: float = 0.0
+
+    def __call__(self, blocks: Tensor) -> Tensor:
+        """[M] N B B in float32 -> rotations of the same shape."""
+        q = blocks - blocks.transpose(-1, -2)
+        most = self.bound * q.shape[-3] * q.shape[-1]
+        if most > 0:
+            q = q * (most / q.square().sum().sqrt().clamp_min(1e-8)).clamp_max(1.0)
+        one = torch.eye(q.shape[-1])
+        return (one + q) @ torch.inverse(one - q)
+
+
+def as_stored(blocks: Tensor) -> Tensor:
+    """Blocks that are stored as what they do."""
+    return blocks
+
+
 @dataclass(frozen=True, eq=False)
 class Orthogonal:
     """OFT (Qiu et al. 2023): blocks of outputs are rotated; with several stages BOFT (Liu et al. 2024).
 
-    `blocks` N B B, for BOFT M N B B, hold Q, of which Q - Q^T is turned into a rotation (Cayley); its norm is held
-    to `constraint` times the number of outputs (0: free); `rescale` (O 1...) multiplies the outputs. As trained by
-    LyCORIS (modules/diag_oft.py, boft.py) and sd-scripts (networks/oft.py), equal to both at full strength.
+    `turns` makes rotations of `blocks` N B B, for BOFT M N B B; `rescale` (O 1...) multiplies the outputs. As trained
+    by LyCORIS (modules/diag_oft.py, boft.py) and sd-scripts (networks/oft.py), equal to both at full strength.
     """
 
     blocks: Tensor
-    constraint: float = 0.0
+    turns: Callable[[Tensor], Tensor] = Cayley()
     rescale: Tensor | None = None
 
     def fits(self, shape: Shape) -> bool:
@@ -191,7 +213,7 @@ class Orthogonal:
 
     def change(self, weight: Tensor) -> Tensor:
         """rescale * R W - W."""
-        turns = self._rotations(weight.shape[0])
+        turns = self.turns(self.blocks.float())
         if turns.dim() == 3:
             parts = weight.reshape(*turns.shape[:2], *weight.shape[1:])
             turned = torch.einsum("knm,kn...->km...", turns, parts).flatten(0, 1)
@@ -203,15 +225,6 @@ class Orthogonal:
             turned = turned * self.rescale.float().view(-1, *[1] * (weight.dim() - 1))
         return turned - weight
 
-    def _rotations(self, outputs: int) -> Tensor:
-        q = self.blocks.float()
-        q = q - q.transpose(-1, -2)
-        most = self.constraint * outputs
-        if most > 0:
-            q = q * (most / q.square().sum().sqrt().clamp_min(1e-8)).clamp_max(1.0)
-        one = torch.eye(q.shape[-1])
-        return (one + q) @ torch.inverse(one - q)
-
 
 def _butterfly(weight: Tensor, turn: Tensor, apart: int) -> Tensor:
     """One stage: the rows are dealt out so that those `apart` from each other meet in one block, turned, put back."""
@@ -219,6 +232,24 @@ def _butterfly(weight: Tensor, turn: Tensor, apart: int) -> Tensor:
     dealt = weight.reshape(-1, 2, apart, *rest).transpose(1, 2)
     turned = torch.einsum("bij,bj...->bi...", turn, dealt.reshape(*turn.shape[:2], *rest))
     return turned.reshape(-1, apart, 2, *rest).transpose(1, 2).reshape(weight.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Channels:
+    """(IA)^3 (Liu et al. 2022): W times `gain`, one value for each output, or for each input (`axis` 1)."""
+
+    gain: Tensor
+    axis: int
+
+    def fits(self, shape: Shape) -> bool:
+        """Whether there is one value for each channel."""
+        return self.axis < len(shape) and self.gain.numel() == shape[self.axis]
+
+    def change(self, weight: Tensor) -> Tensor:
+        """gain * W."""
+        shape = [1] * weight.dim()
+        shape[self.axis] = -1
+        return weight * self.gain.float().view(shape)
 
 
 @dataclass(frozen=True, eq=False)
