@@ -127,6 +127,31 @@ def test_a_description_that_describes_nothing_is_an_error(packed: Path, entries:
         find(ModelUse())
 
 
+@pytest.mark.parametrize(
+    "betas",
+    [
+        {"first": -1.0},
+        {"last": 1.5},
+        {"first": float("nan")},
+        {"last": float("inf")},
+        {"count": -3},
+        {"count": 1},
+        {"count": 10**15},
+        {"floor": 0.0},
+        {"floor": 0.9},
+    ],
+)
+def test_betas_that_lead_nowhere_are_an_error(packed: Path, betas: dict[str, object]) -> None:
+    path = packed / mini.GEOMETRY
+    good = json.loads(path.read_text())["betas"]
+    changed(path, betas=good | betas)
+    for use in (ModelUse(), ModelUse(base=str(packed))):
+        with pytest.raises(BadModelFile, match=r"geometry\.json: betas: "):
+            find(use)
+    changed(path, betas=good | {"first": 0.001, "count": 500, "floor": 1e-8})
+    assert find(ModelUse()).family.path.times == 500
+
+
 def test_weights_that_do_not_fit_the_description_are_errors(packed: Path) -> None:
     source = open_tensors(packed / mini.WEIGHTS)
     kept = {n: source.tensor(n).clone() for n in source if n != "unet.conv_in.bias"}

@@ -31,6 +31,9 @@ from mezzotint.weights.digest import digest_of
 from mezzotint.weights.files import open_tensors, save_tensors
 from mezzotint.weights.storage import compact, restored
 
+MOST_TIMES = 100_000
+"""More noise levels than any model was trained on."""
+SCHEDULE = "give the schedule of training"
 WEIGHTS, GEOMETRY, VOCAB, MERGES = "mini.safetensors", "geometry.json", "vocab.json", "merges.txt"
 
 
@@ -67,10 +70,11 @@ def family(folder: Path | None = None) -> Family:
     try:
         described = TypeAdapter(Described).validate_json(path.read_bytes())
         prediction = PREDICTIONS[described.prediction]
+        _check_betas(described.betas)
     except (ValidationError, KeyError) as error:
         raise BadModelFile(path, f"does not describe a model ({shorten(str(error), 80)})") from None
     except MezzotintError as error:
-        raise BadModelFile(path, error.message) from None
+        raise BadModelFile(path, error.message, error.hint) from None
     return Family(
         name="mini",
         title=described.title,
@@ -90,6 +94,19 @@ def family(folder: Path | None = None) -> Family:
         latent=described.latent,
         defaults=described.defaults,
     )
+
+
+def _check_betas(betas: Betas) -> None:
+    """Raises BadValue unless they are a path from a picture to noise. The number of times is looked at first, because
+    all of them are made for the rest."""
+    if not 2 <= betas.count <= MOST_TIMES:
+        raise BadValue("betas", f"{betas.count} times are not 2 to {MOST_TIMES}", SCHEDULE)
+    if not (0 < betas.first < 1 and 0 < betas.last < 1):
+        raise BadValue("betas", f"{betas.first} to {betas.last} are not between 0 and 1", SCHEDULE)
+    try:
+        betas.path()
+    except ValueError as error:
+        raise BadValue("betas", str(error), SCHEDULE) from None
 
 
 def open_mini(family: Family, prediction: Prediction | None, folder: Path | None = None) -> Model:
