@@ -42,6 +42,8 @@ def test_what_is_given_is_kept():
         "shift": 2.0,
         "sigmas": (9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0),
         "steps": 7,
+        "dialect": "compel",
+        "emphasis": "no_norm",
         "guidance": 2.5,
         "seed": 2**64 - 1,
         "width": 72,
@@ -64,7 +66,7 @@ def test_what_is_given_is_kept():
 
 def test_every_option_is_a_parameter_of_both():
     names = [option.name for option in OPTIONS]
-    lists = ("lora", "embedding", "guide", "parts")
+    lists = ("lora", "embedding", "guide", "parts", "style")
     assert set(inspect.signature(compose).parameters) == {*names, *lists}
     assert set(inspect.signature(generate).parameters) == {*names, *lists, "device", "threads"}
 

@@ -109,10 +109,10 @@ def test_what_does_not_fit_is_said(place: Path) -> None:
 
 def test_an_inversion_is_cut_off_whole_and_counted(place: Path) -> None:
     engine = Engine("cpu", 1)
-    fits, cut = (recipe("b" * n + " qqq b", embedding=[f"qqq={ONE}"]) for n in (73, 74))
+    fits, cut = (recipe("b" * n + " qqq b", embedding=[f"qqq={ONE}"], dialect="plain") for n in (73, 74))
     assert (engine.unread(fits), engine.unread(cut)) == (1, 3)
-    assert pixels(engine, [fits]) != pixels(engine, [recipe("b" * 73)])
-    assert pixels(engine, [cut]) == pixels(engine, [recipe("b" * 74)])
+    assert pixels(engine, [fits]) != pixels(engine, [recipe("b" * 73, dialect="plain")])
+    assert pixels(engine, [cut]) == pixels(engine, [recipe("b" * 74, dialect="plain")])
 
 
 def test_a_hash_is_verified(place: Path) -> None:

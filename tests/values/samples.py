@@ -20,7 +20,17 @@ from mezzotint.values.guides import (
     SkipLayers,
     Threshold,
 )
-from mezzotint.values.names import NOISES, NUMERICS, PRECISIONS, PREDICTIONS, SAMPLERS, SPACINGS, YES_NO
+from mezzotint.values.names import (
+    DIALECTS,
+    EMPHASES,
+    NOISES,
+    NUMERICS,
+    PRECISIONS,
+    PREDICTIONS,
+    SAMPLERS,
+    SPACINGS,
+    YES_NO,
+)
 from mezzotint.values.noise import GPUS, MAX_SEED, NoiseUse
 from mezzotint.values.recipe import ModelUse, Numerics, Pass, Prompt, Recipe
 from mezzotint.values.sampling import SamplerOptions
@@ -92,7 +102,14 @@ def recipes(texts: st.SearchStrategy[str] = TEXTS) -> st.SearchStrategy[Recipe]:
     return st.builds(
         Recipe,
         noise=noises(),
-        prompt=st.builds(Prompt, text=texts, negative=texts, clip_skip=st.none() | st.integers(1, 12)),
+        prompt=st.builds(
+            Prompt,
+            text=texts,
+            negative=texts,
+            clip_skip=st.none() | st.integers(1, 12),
+            dialect=st.sampled_from(DIALECTS),
+            emphasis=st.none() | st.sampled_from(EMPHASES),
+        ),
         passes=st.tuples(passes),
         seed=st.integers(0, MAX_SEED),
         width=st.integers(1, 512).map(lambda n: 8 * n),

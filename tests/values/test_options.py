@@ -19,6 +19,8 @@ def test_the_table_is_pinned() -> None:
         "prompt": (str, *none, None, ()),
         "negative": (str, *none, "", ()),
         "clip_skip": (int, 1, 12, None, ()),
+        "dialect": (str, *none, "plain", ("plain", "a1111", "comfy", "compel")),
+        "emphasis": (str, *none, None, ("original", "no_norm", "comfy", "compel", "ignore")),
         "model": (str, *none, "mini", ()),
         "prediction": (str, *none, None, ("noise", "velocity")),
         "zero_snr": (str, *none, None, names.YES_NO),

@@ -90,6 +90,14 @@ FLAGS: tuple[Flag, ...] = (
         group="picture",
         repeated=True,
     ),
+    Flag(
+        "style",
+        str,
+        "style in styles.csv of your model folders; may be repeated",
+        shown="NAME",
+        group="picture",
+        repeated=True,
+    ),
     Flag("device", str, "cpu or cuda (the fastest there is)", shown="NAME", group="machine"),
     Flag("threads", int, "processor threads (as many as there are cores)", group="machine"),
 )

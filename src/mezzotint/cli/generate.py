@@ -10,7 +10,7 @@ from typing import Any
 
 from mezzotint.cli.output import Output
 from mezzotint.cli.progress import showing
-from mezzotint.engine.compose import compose_flat
+from mezzotint.engine.compose import compose_flat, compose_series
 from mezzotint.engine.engine import Engine
 from mezzotint.engine.grid import grid
 from mezzotint.values.events import Drawn
@@ -24,8 +24,7 @@ def run(given: Mapping[str, Any]) -> int:
     count: int = given["count"]
     quiet: bool = given["quiet"]
     output: Output = given["output"]
-    first = recipe_of(given, given["options"])
-    recipes = [first.following(i) for i in range(count)]
+    recipes = compose_series(given["options"], count, *_lists(given))
     engine = Engine(given["device"], given["threads"])
     say = _silent if quiet else print
     pictures: dict[int, Picture] = {}
@@ -41,7 +40,7 @@ def run(given: Mapping[str, Any]) -> int:
         say(f"{output.grid}  all {count} in one picture")
     if output.moved:
         say("that name was taken, so a number was added (--overwrite replaces the file)")
-    unread = engine.unread(first)
+    unread = engine.unread(recipes[0])
     if unread:
         say(f"the prompt is longer than this model reads: its last {unread} tokens had no effect")
     return 0
@@ -49,9 +48,14 @@ def run(given: Mapping[str, Any]) -> int:
 
 def recipe_of(given: Mapping[str, Any], options: Mapping[str, object]) -> Recipe:
     """The recipe of flat `options` with what the other flags add. Raises MezzotintError."""
+    return compose_flat(options, *_lists(given))
+
+
+def _lists(given: Mapping[str, Any]) -> tuple[Sequence[str], ...]:
+    """The flags that may be repeated, in the order in which `compose_flat` takes them."""
     parts = [*filter(None, (given["vae"],)), *(given["text_encoder"] or ())]
-    words = given["lora"] or (), given["embedding"] or (), given["guide"] or ()
-    return compose_flat(options, *words, parts)
+    lists = [given[name] or () for name in ("lora", "embedding", "guide", "style")]
+    return (*lists[:3], parts, lists[3])
 
 
 def _line(path: Path, picture: Picture) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from mezzotint.cli import drawing, plotting
 from mezzotint.cli.flags import Flag, word
 from mezzotint.values.errors import MissingExtra
+from mezzotint.values.names import DIALECTS
 
 Run = Callable[[Mapping[str, Any]], int]
 """The work of a verb: takes its flags by name, gives the exit code."""
@@ -72,6 +73,17 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             "inspect",
             "show what a picture or a model holds",
             (word("file", Path, "picture, model file or model folder"),),
+        ),
+        "explain": Verb(
+            "explain",
+            "show how a prompt is read: weights, steps, tokens; or write it in another dialect",
+            (
+                word("prompt", str, "prompt, in quotes"),
+                Flag("model", str, "whose tokens are shown", default="mini", shown="NAME"),
+                Flag("steps", int, "number of steps (the model's own)"),
+                Flag("dialect", str, "its language:", default="a1111", choices=DIALECTS),
+                Flag("to", str, "language to write it in:", choices=DIALECTS),
+            ),
         ),
         "models": Verb(
             "models",

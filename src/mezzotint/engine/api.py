@@ -20,6 +20,8 @@ def generate(
     *,
     negative: str | None = None,
     clip_skip: int | None = None,
+    dialect: str | None = None,
+    emphasis: str | None = None,
     model: str | None = None,
     prediction: str | None = None,
     zero_snr: str | None = None,
@@ -54,6 +56,7 @@ def generate(
     lora: Sequence[str] | None = None,
     embedding: Sequence[str] | None = None,
     parts: Sequence[str] | None = None,
+    style: Sequence[str] | None = None,
     device: str | None = None,
     threads: int | None = None,
 ) -> Picture:
@@ -63,6 +66,7 @@ def generate(
     `lora` are files of LoRA and its kin, each with its strength after a colon: `("pixel.safetensors:0.8",)`.
     `embedding` are files of textual inversions, `FILE` or `NAME=FILE`, whose names stand for them in the prompts.
     `parts` are files of an autoencoder or of text encoders that are used instead of the model's own.
+    `dialect` is the language of the prompts (None: A1111's), `style` are names in the styles.csv of the model folders.
     `picture.recipe.seed` is the seed that was used and `picture.save("apple.png")` keeps the recipe in the file.
     Raises MezzotintError subclasses, each of which says what to do.
     """

@@ -8,14 +8,17 @@ import secrets
 from collections.abc import Mapping, Sequence
 
 from mezzotint.engine.spoken import inversions_of
+from mezzotint.engine.written import written
 from mezzotint.families.registry import find
 from mezzotint.families.shelf import VARIABLE, folders, on_shelf
-from mezzotint.values.adapters import Named, from_flag, in_prompt, inversion_from_flag
+from mezzotint.values.adapters import Named, from_flag, in_prompt, inversion_from_flag, no_other_tags
 from mezzotint.values.errors import ModelNotFound
 from mezzotint.values.guide_text import with_guides
 from mezzotint.values.options import assemble
 from mezzotint.values.recipe import AdapterUse, ModelUse, PartUse, Recipe
 
+DIALECT = "a1111"
+"""The language of prompts where the user names none; a recipe that names none has `plain` ones."""
 SEEDS = 2**32
 """Seeds that are chosen for the user are below this, short enough to type."""
 
@@ -25,6 +28,8 @@ def compose(
     *,
     negative: str | None = None,
     clip_skip: int | None = None,
+    dialect: str | None = None,
+    emphasis: str | None = None,
     model: str | None = None,
     prediction: str | None = None,
     zero_snr: str | None = None,
@@ -59,6 +64,7 @@ def compose(
     lora: Sequence[str] | None = None,
     embedding: Sequence[str] | None = None,
     parts: Sequence[str] | None = None,
+    style: Sequence[str] | None = None,
 ) -> Recipe:
     """The recipe of one picture; None takes the family's default, and a random seed for `seed`.
 
@@ -66,11 +72,15 @@ def compose(
     `lora` are adapters as `FILE` or `FILE:0.8`; `<lora:NAME:0.8>` in the prompt names one in the model folders.
     `embedding` are textual inversions as `FILE` or `NAME=FILE`; those of the model folders answer to their names.
     `parts` are files of an autoencoder or of text encoders that are used instead of the model's own.
+    `dialect` None is A1111's. `{a|b}` and `__name__` are chosen with the seed, unless the dialect is `plain`; `style`
+    are names in the `styles.csv` of the model folders.
     Raises BadValue and UnknownName for values no recipe may have, and what finding the model raises.
     """
     flat: dict[str, object] = {
-        "prompt": prompt, "negative": negative, "clip_skip": clip_skip, "model": model,
-        "prediction": prediction, "zero_snr": zero_snr, "sampler": sampler, "eta": eta, "s_noise": s_noise,
+        "prompt": prompt, "negative": negative, "clip_skip": clip_skip,
+        "dialect": dialect, "emphasis": emphasis, "model": model,
+        "prediction": prediction, "zero_snr": zero_snr, "sampler": sampler, "eta": eta,
+        "s_noise": s_noise,
         "s_churn": s_churn, "s_tmin": s_tmin, "s_tmax": s_tmax, "order": order,
         "restarts": restarts, "spacing": spacing, "rho": rho, "shift": shift,
         "sigmas": None if sigmas is None else tuple(sigmas), "steps": steps, "guidance": guidance,
@@ -79,7 +89,7 @@ def compose(
         "noise_batch": noise_batch, "ensd": ensd, "variation_seed": variation_seed,
         "variation_strength": variation_strength, "seed_resize": seed_resize,
     }  # fmt: skip
-    return compose_flat(flat, lora or (), embedding or (), guide or (), parts or ())
+    return compose_flat(flat, lora or (), embedding or (), guide or (), parts or (), style or ())
 
 
 def compose_flat(
@@ -88,9 +98,16 @@ def compose_flat(
     embedding: Sequence[str] = (),
     guide: Sequence[str] = (),
     parts: Sequence[str] = (),
+    style: Sequence[str] = (),
 ) -> Recipe:
     """`compose` for surfaces that hold the options of `values.options` as a mapping by name; None is absent."""
+    seed = flat.get("seed")
+    flat = {**flat, "dialect": flat.get("dialect") or DIALECT}
+    flat["seed"] = secrets.randbelow(SEEDS) if seed is None else seed
+    flat = written(flat, style)
     text, named = in_prompt(str(flat.get("prompt") or ""))
+    if flat["dialect"] == DIALECT:
+        no_other_tags(text)
     adapters = (*map(from_flag, lora), *(_found(name) for name in named))
     files = tuple(PartUse(file=file) for file in parts)
     use = {
@@ -109,10 +126,12 @@ def compose_flat(
         "guidance": family.guidance,
         "width": family.width,
         "height": family.height,
-        "seed": secrets.randbelow(SEEDS) if flat.get("seed") is None else None,
         "variation_seed": secrets.randbelow(SEEDS) if flat.get("variation_strength") else None,
     }
+    source = flat.pop("source", None)
     recipe = with_guides(assemble({**flat, "prompt": text} if named else flat, defaults), guide)
+    if source is not None:
+        recipe = recipe.model_copy(update={"prompt": recipe.prompt.model_copy(update={"source": source})})
     inversions = inversions_of(recipe.prompt, tuple(map(inversion_from_flag, embedding)), located.family)
     if parts:
         (one,) = recipe.passes
@@ -121,6 +140,26 @@ def compose_flat(
     if not adapters and not inversions:
         return recipe
     return recipe.model_copy(update={"adapters": adapters, "inversions": inversions})
+
+
+def compose_series(
+    flat: Mapping[str, object],
+    count: int,
+    lora: Sequence[str] = (),
+    embedding: Sequence[str] = (),
+    guide: Sequence[str] = (),
+    parts: Sequence[str] = (),
+    style: Sequence[str] = (),
+) -> list[Recipe]:
+    """`count` recipes of a series, from the first one upwards, each with what its own seed chooses."""
+    first = compose_flat(flat, lora, embedding, guide, parts, style)
+    series = [first.following(place) for place in range(count)]
+    if first.prompt.source is None:
+        return series
+    chosen = [
+        compose_flat({**flat, "seed": one.seed}, lora, embedding, guide, parts, style) for one in series
+    ]
+    return [new.model_copy(update={"noise": one.noise}) for new, one in zip(chosen, series, strict=True)]
 
 
 def _found(named: Named) -> AdapterUse:

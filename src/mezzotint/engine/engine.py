@@ -15,6 +15,7 @@ from mezzotint.engine import stages
 from mezzotint.engine.guiding import Guiding, guiding_of
 from mezzotint.engine.model import Models, Opened
 from mezzotint.engine.placement import Placement, place
+from mezzotint.engine.steering import asked_together, said
 from mezzotint.values.errors import BadValue
 from mezzotint.values.events import Drawn, Event, Prepared, Stepped
 from mezzotint.values.noise import NoiseUse
@@ -41,15 +42,17 @@ class Engine:
     def run_batch(self, recipes: Sequence[Recipe]) -> Iterator[Event]:
         """Draws all recipes; `Drawn.index` is the place in `recipes`.
 
-        Recipes that differ only in prompt, seed and noise form a group. Each group gives `Prepared`, its `Stepped`s and
-        its `Drawn`s; an exact group is one recipe.
+        Recipes that differ only in prompt, seed and noise, and have equally many texts, form a group. Each group gives
+        `Prepared`, its `Stepped`s and its `Drawn`s; an exact group is one recipe.
         """
         for group in grouped(recipes, self._batch):
             yield from self._group(group, [recipes[index] for index in group])
 
     def unread(self, recipe: Recipe) -> int:
         """How many tokens at the end of the prompt the model does not read, because its longest text encoder is too
-        short."""
+        short; 0 in dialects that go on in another chunk."""
+        if recipe.prompt.dialect != "plain":
+            return 0
         opened = self._models.get(recipe.passes[0].model, recipe.numerics.precision)
         taught = opened.taught(recipe.inversions)
         return min(e.read(recipe.prompt.text, taught.get(e.part.name))[1] for e in opened.model.texts)
@@ -61,7 +64,8 @@ class Engine:
         opened = self._models.get(use.model, numerics.precision)
         yield Prepared(recipe_count=len(recipes), steps=use.steps, model=opened.model.family.name)
         guiding = guiding_of(use, opened.model)
-        work = opened.work(recipes[0].width, recipes[0].height, len(recipes) * len(guiding.texts))
+        texts = asked_together(said(recipes[0]), guiding.texts)
+        work = opened.work(recipes[0].width, recipes[0].height, len(recipes) * len(texts))
         placement = self.placement.suited(work)
         latent: torch.Tensor | None = None
         for step, seconds in self._steps(opened, recipes, placement, guiding):
@@ -86,8 +90,8 @@ class Engine:
         with placement.pinned(exact):
             opened.merge(adapters)
             begun = stages.begin(opened.model, recipes, device)
-            conditionings = stages.encode(opened.model, recipes, guiding.texts, device, taught)
-            steps = stages.sample(stages.denoiser(opened, conditionings, guiding, len(recipes)), begun, use)
+            steered = stages.encode(opened.model, recipes, guiding.texts, device, taught)
+            steps = stages.sample(stages.denoiser(opened, steered, guiding, len(recipes)), begun, use)
         while True:
             before = perf_counter()
             with placement.pinned(exact):
@@ -113,19 +117,21 @@ def _facts(opened: Opened, placement: Placement, seconds: float) -> RunFacts:
 
 def grouped(recipes: Sequence[Recipe], batch: int) -> list[tuple[int, ...]]:
     """The places of `recipes` in groups that are drawn together, those of one model next to each other."""
-    alike: dict[Recipe, list[int]] = {}
+    alike: dict[tuple[Recipe, int], list[int]] = {}
     models: dict[object, int] = {}
     for index, recipe in enumerate(recipes):
         alike.setdefault(_shared(recipe), []).append(index)
         models.setdefault(recipe.passes[0].model, index)
     groups: list[tuple[int, ...]] = []
-    for shared in sorted(alike, key=lambda key: models[key.passes[0].model]):
-        size = 1 if shared.numerics.mode == "exact" else batch
-        indices = alike[shared]
+    for key in sorted(alike, key=lambda key: models[key[0].passes[0].model]):
+        size = 1 if key[0].numerics.mode == "exact" else batch
+        indices = alike[key]
         groups += [tuple(indices[i : i + size]) for i in range(0, len(indices), size)]
     return groups
 
 
-def _shared(recipe: Recipe) -> Recipe:
-    """What the recipes of one group have in common: everything but prompt and noise."""
-    return recipe.model_copy(update={"prompt": Prompt(text=""), "seed": 0, "noise": NoiseUse()})
+def _shared(recipe: Recipe) -> tuple[Recipe, int]:
+    """What the recipes of one group have in common: everything but prompt and noise, and the number of texts."""
+    plain = recipe.model_copy(update={"prompt": Prompt(text=""), "seed": 0, "noise": NoiseUse()})
+    one = said(recipe)
+    return plain, 0 if one.plain else len(one.parts)

@@ -17,15 +17,13 @@ from torch import Tensor
 
 from mezzotint.diffusion.brownian import BrownianNoise
 from mezzotint.diffusion.denoise import (
-    EMPTY,
-    NEGATIVE,
-    POSITIVE,
     Denoiser,
     Reply,
     Request,
     RequestCall,
     asker,
 )
+from mezzotint.diffusion.guidance.composed import composed
 from mezzotint.diffusion.guidance.guide import guided, paired
 from mezzotint.diffusion.noise import ImageNoise, Noise
 from mezzotint.diffusion.noises import origin
@@ -36,10 +34,11 @@ from mezzotint.diffusion.samplers.step import Step, Tuning
 from mezzotint.diffusion.spacings import SPACINGS
 from mezzotint.engine.guiding import Guiding
 from mezzotint.engine.model import Opened
+from mezzotint.engine.steering import Steering, steering
 from mezzotint.families.conditions import Asked
 from mezzotint.families.family import Model
 from mezzotint.families.taught import NO_WORDS, TaughtWords
-from mezzotint.nets.conditioning import Conditioning, Inject
+from mezzotint.nets.conditioning import Conditioning, Inject, Output
 from mezzotint.values.errors import BadValue
 from mezzotint.values.recipe import Pass, Recipe
 
@@ -59,12 +58,11 @@ def encode(
     texts: Sequence[str],
     device: torch.device,
     taught: TaughtWords = NO_WORDS,
-) -> Mapping[str, Conditioning]:
-    """Prompts -> for each name in `texts` (of the questions that are asked) the conditioning of N pictures.
+) -> Steering:
+    """Prompts -> what steers the pictures at every step, for each name in `texts` (of the questions that are asked).
 
-    Equal texts are encoded once, one text a network call, so a prompt's states never depend on its neighbours.
     `taught` are the words of the recipes' inversions.
-    Raises BadValue for a model that does not draw from text alone.
+    Raises BadValue for a model that does not draw from text alone, and for prompts that cannot be read.
     """
     if model.family.needs:
         needs = " and ".join(model.family.needs)
@@ -73,30 +71,11 @@ def encode(
             f"{model.family.title} draws from {needs} besides a text, and this recipe has none",
             "use a text-to-image model; mezzotint models lists the kinds",
         )
-    wanted = {name: [(_asked(recipe, name), recipe.prompt.clip_skip) for recipe in recipes] for name in texts}
-    keys = dict.fromkeys(key for of_name in wanted.values() for key in of_name)
-    made = {key: model.conditioning(*key, device, taught) for key in keys}
-    return {name: stacked([made[key] for key in of_name]) for name, of_name in wanted.items()}
 
+    def encoded(asked: Asked, clip_skip: int | None) -> Conditioning:
+        return model.conditioning(asked, clip_skip, device, taught)
 
-def _asked(recipe: Recipe, name: str) -> Asked:
-    texts = {POSITIVE.text: recipe.prompt.text, NEGATIVE.text: recipe.prompt.negative, EMPTY.text: ""}
-    return Asked(texts[name], recipe.width, recipe.height, name != POSITIVE.text)
-
-
-def stacked(parts: Sequence[Conditioning]) -> Conditioning:
-    """Conditionings of one kind as one, along the batch."""
-
-    def joined(values: Sequence[Tensor | None]) -> Tensor | None:
-        present = [value for value in values if value is not None]
-        return torch.cat(present) if present else None
-
-    return Conditioning(
-        tokens=torch.cat([part.tokens for part in parts]),
-        pooled=joined([part.pooled for part in parts]),
-        numbers=joined([part.numbers for part in parts]),
-        planes=joined([part.planes for part in parts]),
-    )
+    return steering(recipes, texts, encoded)
 
 
 def begin(model: Model, recipes: Sequence[Recipe], device: torch.device) -> Begun:
@@ -152,38 +131,60 @@ def planned(path: Path, use: Pass) -> Plan:
     return make_plan(path, use.spacing, use.steps, use.rho)
 
 
-def denoiser(
-    opened: Opened, conditionings: Mapping[str, Conditioning], guiding: Guiding, count: int
-) -> Denoiser:
-    """The denoiser that the sampler wants for one run over `count` pictures whose conditionings `encode` gave."""
-    call = _call(opened, conditionings, guiding.inject, count)
+def denoiser(opened: Opened, steered: Steering, guiding: Guiding, count: int) -> Denoiser:
+    """The denoiser that the sampler wants for one run over `count` pictures with what `encode` gave."""
+    ask = asker(_call(opened, steered, guiding.inject, count), opened.model.prediction)
     made = paired if guiding.pair else guided
-    return made(asker(call, opened.model.prediction), guiding.guides)
+    return made(ask if steered.plain else composed(ask, steered.weights), guiding.guides)
 
 
-def _call(
-    opened: Opened, conditionings: Mapping[str, Conditioning], inject: Mapping[str, Inject], count: int
-) -> RequestCall:
+def _call(opened: Opened, steered: Steering, inject: Mapping[str, Inject], count: int) -> RequestCall:
+    """One call of the network for every length of text, which is one call for most prompts."""
     network, dtype = opened.model.denoiser, opened.dtype
 
     @cache
-    def together(texts: tuple[str, ...]) -> Conditioning:
-        cond = stacked([conditionings[text] for text in texts])
-        return Conditioning(
-            tokens=cond.tokens.to(dtype),
-            pooled=None if cond.pooled is None else cond.pooled.to(dtype),
-            numbers=cond.numbers,
-            planes=None if cond.planes is None else cond.planes.to(dtype),
-        )
+    def together(stretch: int, texts: tuple[str, ...]) -> tuple[tuple[Tensor, Conditioning], ...]:
+        batches = steered.batches(stretch, texts)
+        return tuple((batch.places, _cast(batch.conditioning, dtype)) for batch in batches)
 
     def call(x: Tensor, t: Tensor, request: Request) -> Reply:
         copies = len(request.texts)
-        cond, touch = together(request.texts), inject[request.touch]
-        output = network(x.to(dtype).repeat(copies, 1, 1, 1), t.repeat(copies), cond, touch)
-        taps = {site: tap.unflatten(0, (copies, count)) for site, tap in output.taps.items()}
-        return Reply(output.sample.unflatten(0, (copies, count)), taps)
+        inputs, times = x.to(dtype).repeat(copies, 1, 1, 1), t.repeat(copies)
+        placed = together(steered.at(request.level.step), request.texts)
+        touch = inject[request.touch]
+        parts: list[tuple[Tensor, Output]] = []
+        for places, cond in placed:
+            rows = slice(None) if len(placed) == 1 else places
+            parts.append((places, network(inputs[rows], times[rows], cond, touch)))
+        output = parts[0][1] if len(parts) == 1 else _whole(parts, copies * count)
+        taps = {site: tap.reshape(copies, count, *tap.shape[1:]) for site, tap in output.taps.items()}
+        return Reply(output.sample.reshape(copies, count, *output.sample.shape[1:]), taps)
 
     return call
+
+
+def _whole(parts: Sequence[tuple[Tensor, Output]], count: int) -> Output:
+    """The outputs of several calls, each with its places among `count`, as those of one."""
+
+    def joined(values: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+        whole = values[0][1].new_empty(count, *values[0][1].shape[1:])
+        for places, value in values:
+            whole[places] = value
+        return whole
+
+    sites = parts[0][1].taps
+    taps = {site: joined([(places, output.taps[site]) for places, output in parts]) for site in sites}
+    return Output(joined([(places, output.sample) for places, output in parts]), taps)
+
+
+def _cast(conditioning: Conditioning, dtype: torch.dtype) -> Conditioning:
+    pooled, planes = conditioning.pooled, conditioning.planes
+    return Conditioning(
+        tokens=conditioning.tokens.to(dtype),
+        pooled=None if pooled is None else pooled.to(dtype),
+        numbers=conditioning.numbers,
+        planes=None if planes is None else planes.to(dtype),
+    )
 
 
 def sample(denoise: Denoiser, begun: Begun, use: Pass) -> Iterator[Step]:

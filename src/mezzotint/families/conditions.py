@@ -13,18 +13,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mezzotint.families.wording import Wording
 from mezzotint.nets.clip import TextStates
 from mezzotint.nets.conditioning import Conditioning
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What one text is for: a picture of `width` and `height` pixels, or (`negative`) what it must not be."""
+    """What one text is for: a picture of `width` and `height` pixels, or (`negative`) what it must not be.
+
+    `wording` is what the text says in a prompt language; None: the text as it is, cut to what an encoder reads.
+    """
 
     text: str
     width: int
     height: int
     negative: bool = False
+    wording: Wording | None = None
 
 
 Condition = Callable[[Mapping[str, TextStates], Asked], Conditioning]

@@ -10,13 +10,14 @@ from functools import cached_property
 from types import MappingProxyType
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mezzotint.diffusion.path import Diffused, Path, Rectified, scaled_linear
 from mezzotint.diffusion.prediction import Prediction
 from mezzotint.families.conditions import Asked, Condition, plain
 from mezzotint.families.t5_part import T5Encoder, T5Part
 from mezzotint.families.taught import NO_WORDS, TaughtWords, Words
+from mezzotint.families.wording import Reading, Wording, lengthened
 from mezzotint.nets.autoencoder import Autoencoder, AutoencoderGeometry
 from mezzotint.nets.clip import ClipGeometry, ClipText, TextStates
 from mezzotint.nets.conditioning import Conditioning
@@ -24,7 +25,10 @@ from mezzotint.nets.depth import DepthGeometry
 from mezzotint.nets.mmdit import MMDiT, MMDiTGeometry
 from mezzotint.nets.unet import UNet, UNetGeometry
 from mezzotint.nets.vision import VisionGeometry
+from mezzotint.text.chunks import Chunk, Cutting
+from mezzotint.text.chunks import chunks as cut_into
 from mezzotint.text.clip import ClipTokenizer
+from mezzotint.text.prompt import Passage
 from mezzotint.text.taught import NOTHING, Ids
 from mezzotint.text.vocabulary import Vocabulary
 from mezzotint.values.errors import BadValue
@@ -267,11 +271,22 @@ class TextEncoder:
         row, unread = self.tokenizer.padded(text, words.ids if words else NOTHING)
         return (row,), unread
 
+    def chunks(self, passage: Passage, how: Cutting, words: Words | None = None) -> tuple[Chunk, ...]:
+        """What a prompt says as chunks of ids with their weights, cut as its dialect does."""
+        read = self.tokenizer
+        return cut_into(passage, read.frame, words.ids if words else NOTHING, read.ids, how)
+
     def states(
-        self, chunks: Sequence[Ids], clip_skip: int | None, device: torch.device, words: Words | None = None
+        self,
+        chunks: Sequence[Ids],
+        clip_skip: int | None,
+        device: torch.device,
+        words: Words | None = None,
+        hidden: Tensor | None = None,
     ) -> TextStates:
         """The states of one text in C chunks of T ids: `tokens` 1 (C T) D, one chunk after the other, and `pooled`
-        1 P, that of the first; on `device`, where the network must be. `words` are those that it was read with."""
+        1 P, that of the first; on `device`, where the network must be. `words` are those that it was read with;
+        `hidden` bool C T are tokens that no other looks at."""
         taught = None if words is None else words.vectors.to(device)
         states = self.network(
             torch.tensor(chunks, device=device),
@@ -280,6 +295,7 @@ class TextEncoder:
             normed=self.part.normed,
             taught=taught,
             projected=self.part.projected,
+            hidden=hidden,
         )
         return TextStates(states.tokens.flatten(0, 1).unsqueeze(0), states.pooled[:1])
 
@@ -338,8 +354,32 @@ class Model:
         `taught` are words that the text may hold beside those of the vocabularies.
         """
         states = {part.name: part.nothing(device) for part in self.family.texts}
+        if asked.wording is not None:
+            return self.family.condition(self._said(asked.wording, clip_skip, device, taught, states), asked)
         for encoder in self.texts:
             words = taught.get(encoder.part.name)
             chunks, _ = encoder.read(asked.text, words)
             states[encoder.part.name] = encoder.states(chunks, clip_skip, device, words)
         return self.family.condition(states, asked)
+
+    def _said(
+        self,
+        wording: Wording,
+        clip_skip: int | None,
+        device: torch.device,
+        taught: TaughtWords,
+        states: Mapping[str, TextStates],
+    ) -> Mapping[str, TextStates]:
+        """The `states` with those of every encoder that is there, CLIP's all of one length."""
+        made, readings = dict(states), dict[str, Reading]()
+        for encoder in self.texts:
+            name = encoder.part.name
+            readings[name] = Reading(encoder, clip_skip, device, taught.get(name))
+            made[name] = readings[name].states(wording)
+        clips = [part.name for part in self.family.clips]
+        longest = max(made[name].tokens.shape[1] for name in clips)
+        for name in clips:
+            if made[name].tokens.shape[1] < longest:
+                empty = readings[name].empty(wording) if name in readings else states[name].tokens
+                made[name] = TextStates(lengthened(made[name].tokens, empty, longest), made[name].pooled)
+        return made

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
+from torch import Tensor
 
 from mezzotint.families.taught import Words
 from mezzotint.nets.clip import TextStates
 from mezzotint.nets.t5 import T5Geometry, T5Text
+from mezzotint.text.chunks import Chunk, Cutting, cut_off
+from mezzotint.text.chunks import chunks as cut_into
 from mezzotint.text.pieces import Pieces
+from mezzotint.text.prompt import Passage
 from mezzotint.text.t5 import T5Tokenizer
 from mezzotint.text.taught import NOTHING, Ids
 
@@ -61,11 +65,24 @@ class T5Encoder:
         row, unread = self.tokenizer.padded(text, words.ids if words else NOTHING)
         return (row,), unread
 
+    def chunks(self, passage: Passage, how: Cutting, words: Words | None = None) -> tuple[Chunk, ...]:
+        """What a prompt says as the one chunk that this encoder reads, with the weight of each id."""
+        together = Passage((tuple(run for runs in passage.segments for run in runs),))
+        read, whole = self.tokenizer, Cutting(how.words, cut_off)
+        return cut_into(together, read.frame, words.ids if words else NOTHING, read.ids, whole)
+
     def states(
-        self, chunks: Sequence[Ids], clip_skip: int | None, device: torch.device, words: Words | None = None
+        self,
+        chunks: Sequence[Ids],
+        clip_skip: int | None,
+        device: torch.device,
+        words: Words | None = None,
+        hidden: Tensor | None = None,
     ) -> TextStates:
         """The states of one text in C chunks of T ids, `tokens` 1 (C T) D on `device`, where the network must be;
-        `pooled` is empty, and layers are left out of CLIP encoders only. `words` are those that it was read with."""
+        `pooled` is empty, and layers are left out of CLIP encoders only. `words` are those that it was read with;
+        `hidden` bool C T are tokens that no other looks at."""
         taught = None if words is None else words.vectors.to(device)
-        tokens = self.network(torch.tensor(chunks, device=device), taught).flatten(0, 1).unsqueeze(0)
+        tokens = self.network(torch.tensor(chunks, device=device), taught, hidden)
+        tokens = tokens.flatten(0, 1).unsqueeze(0)
         return TextStates(tokens, tokens.new_zeros(1, 0))

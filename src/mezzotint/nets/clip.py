@@ -101,7 +101,7 @@ class ClipAttention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """`x` B T D, `mask` T T bool, True where a token may look (None: everywhere) -> B T D."""
+        """`x` B T D, `mask` T T or B 1 T T bool, True where a token may look (None: everywhere) -> B T D."""
         q, k, v = (split_heads(part(x), self.heads) for part in (self.q, self.k, self.v))
         return self.out(join_heads(attend(q, k, v, self.site, mask)))
 
@@ -120,7 +120,7 @@ class ClipBlock(nn.Module):
         self.activation = ACTIVATIONS[g.activation]
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """`x` B T D, `mask` T T bool or None -> B T D."""
+        """`x` B T D, `mask` T T or B 1 T T bool or None -> B T D."""
         x = x + self.attention(self.norm1(x), mask)
         return x + self.fc2(self.activation(self.fc1(self.norm2(x))))
 
@@ -147,10 +147,12 @@ class ClipText(nn.Module):
         normed: bool = True,
         taught: Tensor | None = None,
         projected: bool = True,
+        hidden: Tensor | None = None,
     ) -> TextStates:
         """`ids` int64 B T, T at most `geometry.length`; `eos` the id of the end-of-text token.
 
         Ids from `geometry.vocab` upwards are rows of `taught` R D instead of the table's, which stays as it is.
+        `hidden` bool B T marks tokens that no token looks at; the first of a row must not be among them.
 
         `tokens` leaves out the last `skip` layers (clip skip n is skip n - 1) and, unless `normed` is False,
         goes through the final norm. `pooled` always comes from all layers, the final norm and, unless `projected`
@@ -163,6 +165,8 @@ class ClipText(nn.Module):
         if length > self.geometry.length:
             raise BadValue("ids", f"{length} tokens", f"cut the text to {self.geometry.length} tokens")
         mask = torch.ones(length, length, dtype=torch.bool, device=ids.device).tril()
+        if hidden is not None:
+            mask = mask & ~hidden[:, None, None, :]
         x = embedded(self.token, ids, taught) + self.position[:length]
         tokens = x
         for i, block in enumerate(self.blocks):

@@ -102,9 +102,10 @@ class T5Text(nn.Module):
         self.blocks = nn.ModuleList(T5Block(g, f"blocks.{i}") for i in range(g.layers))
         self.norm = nn.RMSNorm(g.width, eps=EPS)
 
-    def forward(self, ids: Tensor, taught: Tensor | None = None) -> Tensor:
+    def forward(self, ids: Tensor, taught: Tensor | None = None, hidden: Tensor | None = None) -> Tensor:
         """`ids` int64 B T, any T -> states B T D after the final norm.
 
+        `hidden` bool B T marks tokens that no token looks at; the others of a row must not be none.
         Ids from `geometry.vocab` upwards are rows of `taught` R D instead of the table's, which stays as it is.
         Every token looks at every other, the padding as well: SD 3 masks none.
         """
@@ -112,6 +113,8 @@ class T5Text(nn.Module):
         offset = places[None, :] - places[:, None]
         buckets = bucket(offset, self.geometry.buckets, self.geometry.distance)
         bias = self.position(buckets).permute(2, 0, 1)[None]
+        if hidden is not None:
+            bias = bias.masked_fill(hidden[:, None, None, :], -torch.inf)
         x = embedded(self.token, ids, taught)
         for block in self.blocks:
             x = block(x, bias.to(x))

@@ -10,6 +10,7 @@ from typing import Self
 
 from tokenizers import AddedToken, Tokenizer, models
 
+from mezzotint.text.chunks import Frame
 from mezzotint.text.splitting import normaliser, splitter
 from mezzotint.text.taught import NOTHING, Taught, cut, units
 from mezzotint.text.vocabulary import END, START, WORD_END
@@ -17,7 +18,8 @@ from mezzotint.values.errors import BadValue, shorten
 
 
 class ClipTokenizer:
-    """Text to ids of one vocabulary. `length` ids a text, `pad` after the end; `bos`, `eos`: start and end."""
+    """Text to ids of one vocabulary. `length` ids a text, `pad` after the end; `bos`, `eos`: start and end;
+    `frame`: all that stands around a text."""
 
     def __init__(self, encoder: Tokenizer, vocab: Mapping[str, int], pad: int, length: int) -> None:
         self._encoder = encoder
@@ -26,6 +28,7 @@ class ClipTokenizer:
         self.bos = vocab[START]
         self.eos = vocab[END]
         self.vocab_size = len(vocab)
+        self.frame = Frame((self.bos,), self.eos, pad, length, vocab.get(f",{WORD_END}", -1))
 
     @classmethod
     def from_files(
@@ -59,6 +62,10 @@ class ClipTokenizer:
             return tuple(self._encoder.encode(text, add_special_tokens=False).ids)
         except (TypeError, UnicodeError):
             raise BadValue("prompt", "holds half a surrogate pair", "remove the broken character") from None
+
+    def token(self, id: int) -> str:
+        """The token of an id as the vocabulary writes it, `</w>` at the end of a word."""
+        return self._encoder.id_to_token(id) or ""
 
     def padded(self, text: str, taught: Taught = NOTHING) -> tuple[tuple[int, ...], int]:
         """`length` ids (start, text, end, pads), and how many ids at the end of the text did not fit.

@@ -1,7 +1,7 @@
 """The languages that prompts are written in, by name: each reads a text and says what is drawn at every step.
 
 Takes the name of a dialect, the text and the number of steps; gives a `Timeline`. A dialect is two functions, for
-prompts and for negative prompts. Knows no tokenizer.
+prompts and for negative prompts, and the way in which its texts are cut into chunks. Knows no tokenizer.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from mezzotint.text import a1111, comfy, compel
+from mezzotint.text.chunks import Cutting, at_commas, by_words, cut_off, spaced, tightly, whole
 from mezzotint.text.prompt import Passage, Run, Timeline, always
 
 Reader = Callable[[str, int], Timeline]
@@ -17,10 +18,13 @@ Reader = Callable[[str, int], Timeline]
 
 @dataclass(frozen=True)
 class Dialect:
-    """A prompt language: how prompts and negative prompts are read."""
+    """A prompt language: how prompts and negative prompts are read, how long texts are cut, and which way of weighing
+    (a name of `values.names.EMPHASES`) its weights were made for."""
 
     prompt: Reader
     negative: Reader
+    cutting: Cutting
+    emphasis: str
 
 
 def plain(text: str, steps: int) -> Timeline:
@@ -30,10 +34,10 @@ def plain(text: str, steps: int) -> Timeline:
 
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {
-        "plain": Dialect(plain, plain),
-        "a1111": Dialect(a1111.timeline, a1111.negative_timeline),
-        "comfy": Dialect(comfy.timeline, comfy.timeline),
-        "compel": Dialect(compel.timeline, compel.timeline),
+        "plain": Dialect(plain, plain, Cutting(whole, cut_off), "ignore"),
+        "a1111": Dialect(a1111.timeline, a1111.negative_timeline, Cutting(whole, at_commas), "original"),
+        "comfy": Dialect(comfy.timeline, comfy.timeline, Cutting(spaced, by_words), "comfy"),
+        "compel": Dialect(compel.timeline, compel.timeline, Cutting(whole, tightly), "compel"),
     }
 )
 

@@ -75,7 +75,7 @@ def _comfy(content: Passage) -> str:
 
 
 def _compel(content: Passage) -> str:
-    return " ".join(_signed(run) for runs in content.segments for run in runs)
+    return " ".join(_signed(run) for runs in content.segments for run in runs if run.text.strip())
 
 
 def _signed(run: Run) -> str:

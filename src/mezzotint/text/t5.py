@@ -9,6 +9,7 @@ from typing import Self
 
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
 
+from mezzotint.text.chunks import Frame
 from mezzotint.text.pieces import Pieces
 from mezzotint.text.taught import NOTHING, Taught, cut, units
 from mezzotint.values.errors import BadValue, shorten
@@ -27,6 +28,7 @@ class T5Tokenizer:
         self.length = length
         self.pad, self.eos = 0, 1
         self.vocab_size = encoder.get_vocab_size()
+        self.frame = Frame((), self.eos, self.pad, length)
 
     @classmethod
     def from_pieces(cls, vocabulary: Pieces, length: int) -> Self:

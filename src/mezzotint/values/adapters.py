@@ -14,6 +14,8 @@ _NUMBER = r"[+-]?(?:\d{1,4}(?:\.\d{0,20})?|\.\d{1,20})"
 _FLAG = re.compile(f"(.+):({_NUMBER})", re.DOTALL)
 _TAG = re.compile(r"<(?:lora|lyco):([^<>]{1,4096})>")
 
+_OTHER_TAG = re.compile(r"<\w{1,40}:[^<>]{1,4096}>")
+
 
 @dataclass(frozen=True)
 class Named:
@@ -41,6 +43,17 @@ def in_prompt(prompt: str) -> tuple[str, tuple[Named, ...]]:
     """The prompt without its tags, and what they name. Raises BadValue for a tag with a strength that is no number."""
     named = tuple(_named(found[1]) for found in _TAG.finditer(prompt))
     return (re.sub(r" {2,}", " ", _TAG.sub("", prompt)).strip(), named) if named else (prompt, ())
+
+
+def no_other_tags(prompt: str) -> None:
+    """Raises BadValue for a tag that names something other than an adapter of weights, as `<hypernet:NAME:1>` does."""
+    found = _OTHER_TAG.search(prompt)
+    if found:
+        raise BadValue(
+            "prompt",
+            f"holds {shorten(found[0], 40)}, which is not supported",
+            "remove it, or use <lora:NAME> for LoRA and its kin",
+        )
 
 
 def _named(inside: str) -> Named:

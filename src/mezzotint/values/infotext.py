@@ -23,6 +23,8 @@ from mezzotint.values.sampler_names import (
     spacing_called,
 )
 
+EMPHASIS_NAMES: Mapping[str, str] = MappingProxyType({"No norm": "no_norm", "Ignore": "ignore"})
+"""What the web UI writes where weights do not do what they do by default."""
 MAX_LINE = 2**16
 """The longest line of settings that is read, in characters; a longer one is prompt."""
 _NEGATIVE = "Negative prompt:"
@@ -80,6 +82,9 @@ def _params(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield "RNG", "CPU"
     elif noise.gpu is None:
         yield "RNG", "NV"
+    for title, name in EMPHASIS_NAMES.items():
+        if prompt.emphasis == name:
+            yield "Emphasis", title
     if walk.eta is not None:
         yield "Eta", repr(walk.eta).removesuffix(".0")
     others = [to_text(guide) for guide in walk.guides if not isinstance(guide, Cfg)]
@@ -150,6 +155,8 @@ def options(found: Infotext) -> dict[str, object]:
     sampler, spacing = _split_title(params.get("Sampler", ""))
     spacing = spacing or params.get("Schedule type", "")
     flat: dict[str, object] = {
+        "dialect": "a1111",
+        "emphasis": EMPHASIS_NAMES.get(params.get("Emphasis", "")),
         "prompt": found.prompt,
         "negative": found.negative,
         "sampler": sampler_called(sampler),

@@ -19,7 +19,16 @@ from pydantic import (
 
 from mezzotint.values.errors import BadValue, shorten
 from mezzotint.values.guides import Guides
-from mezzotint.values.names import NUMERICS, PRECISIONS, PREDICTIONS, SAMPLERS, SPACINGS, YES_NO
+from mezzotint.values.names import (
+    DIALECTS,
+    EMPHASES,
+    NUMERICS,
+    PRECISIONS,
+    PREDICTIONS,
+    SAMPLERS,
+    SPACINGS,
+    YES_NO,
+)
 from mezzotint.values.noise import MAX_SEED, NoiseUse, Seed, kind_alone
 from mezzotint.values.sampling import SamplerOptions, falling
 from mezzotint.values.value import LISTED, POSITIVE_ZERO, Value, one_of, option, plain_text
@@ -39,11 +48,18 @@ PredictionName = Annotated[str, one_of("prediction", PREDICTIONS)]
 YesNo = Annotated[str, one_of("zero_snr", YES_NO)]
 NumericsName = Annotated[str, one_of("numerics", NUMERICS)]
 PrecisionName = Annotated[str, one_of("precision", PRECISIONS)]
+DialectName = Annotated[str, one_of("dialect", DIALECTS)]
+EmphasisName = Annotated[str, one_of("emphasis", EMPHASES)]
 PromptText = Annotated[str, StringConstraints(max_length=MAX_PROMPT)]
 
 
 class Prompt(Value):
-    """What to draw, what to avoid, and the layer of the text encoder that is read (None: the family's own)."""
+    """What to draw, what to avoid, and the layer of the text encoder that is read (None: the family's own).
+
+    `dialect` is the language of both texts, in which `plain` gives no sign a meaning; `emphasis` is what its weights do
+    (None: what they do in the program that the dialect comes from). `source` is what was written, where chance or a
+    style made `text` of it; it changes no picture.
+    """
 
     text: Annotated[PromptText, plain_text("prompt"), option("prompt", "what to draw")]
     negative: Annotated[
@@ -55,6 +71,13 @@ class Prompt(Value):
             "clip_skip", "text encoder layer to read, counted from its end (1 is the last)", least=1, most=12
         ),
     ] = None
+    dialect: Annotated[
+        DialectName, option("dialect", "language of the prompts, what brackets mean", names=DIALECTS)
+    ] = "plain"
+    emphasis: Annotated[
+        EmphasisName | None, option("emphasis", "what weights in a prompt do", names=EMPHASES)
+    ] = None
+    source: Annotated[PromptText, plain_text("source")] | None = None
 
 
 class PartUse(Value):

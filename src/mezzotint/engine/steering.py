@@ -1,0 +1,155 @@
+"""What the texts of recipes steer a network with, at every step.
+
+Takes recipes and an opened model's encoders. Gives a `Steering`. Knows no network but the encoders, and no sampler.
+
+Shapes: N pictures, P texts of one picture that are drawn together, K texts of one call of the network.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mezzotint.diffusion.denoise import EMPTY, NEGATIVE
+from mezzotint.diffusion.guidance.composed import part
+from mezzotint.families.conditions import Asked
+from mezzotint.families.wording import Wording
+from mezzotint.nets.conditioning import Conditioning
+from mezzotint.text.grammar import DIALECTS, plain, read
+from mezzotint.text.prompt import Part, Passage
+from mezzotint.values.recipe import Recipe
+
+Encoded = Callable[[Asked, int | None], Conditioning]
+"""`(what is asked for, clip skip) -> conditioning of one picture`."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one recipe says: the `parts` of its prompt, which are drawn together, and its `negative` text."""
+
+    parts: tuple[Part, ...]
+    negative: Part
+
+    @property
+    def plain(self) -> bool:
+        """Whether there is one text, of weight 1."""
+        return [part.weight for part in self.parts] == [1]
+
+    def text(self, name: str) -> Part:
+        """The text that a question's name stands for."""
+        if name == NEGATIVE.text:
+            return self.negative
+        if name == EMPTY.text:
+            return plain("", 1).parts[0]
+        places = {part(place).text: one for place, one in enumerate(self.parts)}
+        return places.get(name, self.parts[0])
+
+
+def said(recipe: Recipe) -> Said:
+    """What `recipe` says over its steps. Raises BadValue for a prompt that its dialect refuses."""
+    use, prompt = recipe.passes[0], recipe.prompt
+    negative = read(prompt.dialect, prompt.negative, use.steps, negative=True)
+    return Said(read(prompt.dialect, prompt.text, use.steps).parts, negative.parts[0])
+
+
+def asked_together(one: Said, texts: Sequence[str]) -> tuple[str, ...]:
+    """The names of all texts that are encoded for a prompt and its guides' `texts`, those of its parts first."""
+    if one.plain:
+        return tuple(texts)
+    parts = (part(place).text for place in range(len(one.parts)))
+    return tuple(dict.fromkeys((*parts, NEGATIVE.text, *texts)))
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Conditionings of one length, stacked, and the `places` (int64) that they have among the K N."""
+
+    places: Tensor
+    conditioning: Conditioning
+
+
+@dataclass(frozen=True, eq=False)
+class Steering:
+    """`weights` float64 P N of the texts against the negative one; `stretches` begin at the steps `starts`, and each
+    has the conditionings of N pictures by the name of the text."""
+
+    weights: Tensor
+    starts: tuple[int, ...]
+    stretches: tuple[Mapping[str, Sequence[Conditioning]], ...]
+
+    def at(self, step: int) -> int:
+        """The stretch that `step`, counted from 0, is in."""
+        return max(0, bisect_right(self.starts, step) - 1)
+
+    def batches(self, stretch: int, texts: Sequence[str]) -> tuple[Batch, ...]:
+        """The conditionings of K texts, picture by picture for every text, in as many batches as they have lengths."""
+        parts = [one for text in texts for one in self.stretches[stretch][text]]
+        lengths: dict[int, list[int]] = {}
+        for place, one in enumerate(parts):
+            lengths.setdefault(one.tokens.shape[1], []).append(place)
+        return tuple(
+            Batch(torch.tensor(places, device=parts[0].tokens.device), stacked([parts[i] for i in places]))
+            for places in lengths.values()
+        )
+
+    @property
+    def plain(self) -> bool:
+        """Whether there is one text a picture, of weight 1."""
+        return self.weights.shape[0] == 1 and bool((self.weights == 1).all())
+
+
+def steering(recipes: Sequence[Recipe], texts: Sequence[str], encoded: Encoded) -> Steering:
+    """The steering of recipes that are all plain, or have equally many texts; `texts` are what the guides ask about.
+
+    Equal texts are encoded once, each by itself, so that a prompt's states never depend on its neighbours. Raises
+    BadValue as `said` and the encoders do.
+    """
+    told = [said(recipe) for recipe in recipes]
+    rows = {
+        name: [(one.text(name), recipe) for one, recipe in zip(told, recipes, strict=True)]
+        for name in asked_together(told[0], texts)
+    }
+    starts = sorted({span.first for row in rows.values() for text, _ in row for span in text.spans})
+    made: dict[tuple[Asked, int | None], Conditioning] = {}
+
+    def conditioning(text: Part, recipe: Recipe, name: str, start: int) -> Conditioning:
+        key = _asked(text, recipe, start, name in (NEGATIVE.text, EMPTY.text)), recipe.prompt.clip_skip
+        if key not in made:
+            made[key] = encoded(*key)
+        return made[key]
+
+    stretches = [
+        {
+            name: [conditioning(text, recipe, name, start) for text, recipe in row]
+            for name, row in rows.items()
+        }
+        for start in starts
+    ]
+    pulls = [[one.parts[p].weight for one in told] for p in range(len(told[0].parts))]
+    return Steering(torch.tensor(pulls, dtype=torch.float64), tuple(starts), tuple(stretches))
+
+
+def _asked(text: Part, recipe: Recipe, step: int, negative: bool) -> Asked:
+    prompt, content = recipe.prompt, text.at(step)
+    if prompt.dialect == "plain":
+        assert isinstance(content, Passage)
+        return Asked(content.text, recipe.width, recipe.height, negative)
+    wording = Wording(content, prompt.dialect, prompt.emphasis or DIALECTS[prompt.dialect].emphasis)
+    return Asked(wording.text, recipe.width, recipe.height, negative, wording)
+
+
+def stacked(parts: Sequence[Conditioning]) -> Conditioning:
+    """Conditionings of one kind and length as one, along the batch."""
+
+    def joined(values: Sequence[Tensor | None]) -> Tensor | None:
+        present = [value for value in values if value is not None]
+        return torch.cat(present) if present else None
+
+    return Conditioning(
+        tokens=torch.cat([part.tokens for part in parts]),
+        pooled=joined([part.pooled for part in parts]),
+        numbers=joined([part.numbers for part in parts]),
+        planes=joined([part.planes for part in parts]),
+    )
