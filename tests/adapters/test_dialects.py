@@ -274,7 +274,10 @@ def test_an_adapter_of_another_model_is_refused_with_a_list() -> None:
 
 BAD: dict[str, tuple[dict[str, Tensor], str]] = {
     "nothing": ({}, "holds no tensors"),
-    "hypernetwork": ({"768.0.linear.0.weight": UP}, "is a hypernetwork, which is not supported"),
+    "hypernetwork": (
+        {"768.0.linear.0.weight": UP},
+        "is a hypernetwork, not a LoRA; use a LoRA or a textual inversion",
+    ),
     "half a pair": ({f"{KOHYA}.lora_up.weight": UP}, r"parts that make no change \(up\)"),
     "an alpha alone": ({f"{KOHYA}.alpha": torch.tensor(1.0)}, r"make no change \(alpha\)"),
     "many alphas": (DIALECTS["kohya"] | {f"{KOHYA}.alpha": rand(2)}, "make no change"),

@@ -70,6 +70,23 @@ def test_what_does_not_fit() -> None:
         opened(image_proj__norm__bias=torch.full((6,), torch.inf))
 
 
+def test_kinds_that_cannot_be_used_are_named() -> None:
+    lora = {
+        f"ip_adapter.{n}.to_{part}_lora.{half}.weight": torch.ones(2, 2)
+        for n in range(4)
+        for part in ("q", "k", "v", "out")
+        for half in ("up", "down")
+    }
+    plus = {"image_proj.perceiver_resampler.proj_in.weight": torch.ones(2, 2)}
+    with pytest.raises(BadModelFile, match=r"kind FaceID, which holds a LoRA.*plus-face"):
+        open_image_prompt(InMemory(Path("a"), file_of("face") | lora), UNET)
+    with pytest.raises(BadModelFile, match=r"kind FaceID Plus, which sees a face with two networks"):
+        open_image_prompt(InMemory(Path("a"), file_of("face") | lora | plus), UNET)
+    with pytest.raises(BadModelFile, match="is a LoRA, not an IP-Adapter; give it with --lora"):
+        open_image_prompt(InMemory(Path("a"), {"lora_unet_x.lora_up.weight": torch.ones(2, 2)}), UNET)
+    assert open_image_prompt(InMemory(Path("a"), file_of("face")), UNET).names
+
+
 def test_a_projection_of_no_width() -> None:
     file = file_of("plus") | {"image_proj.proj_in.weight": torch.ones(0, 10)}
     with pytest.raises(WeightsMismatch, match="of wrong shape"):

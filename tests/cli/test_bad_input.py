@@ -31,6 +31,8 @@ def place(tmp_path, monkeypatch):
     (bad / "cut.safetensors").write_bytes((bad / "other.safetensors").read_bytes()[:5000])
     (bad / "pickle.ckpt").write_bytes(pickle.dumps(os.getcwd))
     torch.save({"a": torch.zeros(2)}, bad / "zip.safetensors")
+    for name, keys in KINDS.items():
+        save_file({key: torch.zeros(2, 32) for key in keys}, bad / f"{name}.safetensors")
     (bad / "page.safetensors").write_text("<!doctype html><title>404</title>")
     Image.new("RGB", (64, 64), "red").save(bad / "plain.png")
     (bad / "cut.png").write_bytes((bad / "plain.png").read_bytes()[:60])
@@ -40,7 +42,51 @@ def place(tmp_path, monkeypatch):
     return work
 
 
+KINDS = {
+    "lora": ["lora_unet_mid_block_attentions_0_proj_in.lora_up.weight"],
+    "word": ["emb_params"],
+    "hyper": ["320.0.linear.0.weight"],
+    "whole": [
+        "model.diffusion_model.input_blocks.0.0.weight",
+        "first_stage_model.encoder.conv_in.weight",
+        "cond_stage_model.model.x.weight",
+    ],
+    "eye": ["ip_adapter.1.to_k_ip.weight"],
+}
+"""A name or two that tell what kind of file it is."""
+
+SWAPPED = [
+    (["cat", "--lora", "../bad/word.safetensors"], "is a textual inversion, not a LoRA", "with --embedding"),
+    (["cat", "--lora", "../bad/whole.safetensors"], "is a model, not a LoRA", "give it with --model"),
+    (["cat", "--lora", "../bad/hyper.safetensors"], "is a hypernetwork, not a LoRA", "use a LoRA or"),
+    (["cat", "--lora", "../bad/eye.safetensors"], "is an IP-Adapter, not a LoRA", "use a LoRA or its kin"),
+    (
+        ["cat", "--embedding", "cat=../bad/lora.safetensors"],
+        "is a LoRA, not a textual inversion",
+        "with --lora",
+    ),
+    (
+        ["cat", "--embedding", "cat=../bad/whole.safetensors"],
+        "is a model, not a textual",
+        "give it with --model",
+    ),
+    (
+        ["cat", "--embedding", "cat=../bad/hyper.safetensors"],
+        "is a hypernetwork, not a textual",
+        "use a LoRA or",
+    ),
+    (["cat", "--model", "../bad/lora.safetensors"], "is a LoRA, not a model to draw with", "with --lora"),
+    (
+        ["cat", "--model", "../bad/word.safetensors"],
+        "is a textual inversion, not a model",
+        "with --embedding",
+    ),
+    (["cat", "--model", "../bad/hyper.safetensors"], "is a hypernetwork, not a model", "use a LoRA or"),
+]
+"""One kind of file where another belongs."""
+
 ROWS = [
+    *((words, f"{words[-1].removeprefix('cat=')}: {message}", hint) for words, message, hint in SWAPPED),
     (["cat", "--sampler", "eulr"], "unknown sampler 'eulr'", "did you mean euler?"),
     (["cat", "--sampler", "DPM++ 2M"], "unknown sampler 'DPM++ 2M'", "did you mean dpmpp_2m?"),
     (["cat", "--sampler", "zzz"], "unknown sampler 'zzz'", f"known: {', '.join(SAMPLERS)}"),

@@ -75,10 +75,21 @@ def test_recognition_reads_no_weights(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 KINDS = {
-    "a LoRA": ["lora_unet_down_blocks_0_attentions_0_proj_in.lora_up.weight", "unet.a.to_q.lora_A.weight"],
+    "a LoRA": [
+        "lora_unet_down_blocks_0_attentions_0_proj_in.lora_up.weight",
+        "unet.a.to_q.lora_A.weight",
+        "lora_te_text_model_encoder_layers_0_mlp_fc1.diff",
+        "down_blocks.0.attentions.0.proj_in.oft_blocks",
+        "base_model.model.down_blocks.0.resnets.0.conv1.ia3_l",
+    ],
+    "a hypernetwork": ["320.0.linear.0.weight"],
     "a ControlNet": ["control_model.input_blocks.0.0.weight", "controlnet_cond_embedding.conv_in.weight"],
     "a transformer alone": ["model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight"],
-    "an IP-Adapter": ["ip_adapter.1.to_k_ip.weight", "image_proj.proj.weight"],
+    "an IP-Adapter": [
+        "ip_adapter.1.to_k_ip.weight",
+        "image_proj.proj.weight",
+        "ip_adapter.0.to_q_lora.up.weight",
+    ],
     "a textual inversion": ["emb_params", "<cat-toy>", "clip_l"],
     "a UNet alone": ["model.diffusion_model.input_blocks.0.0.weight", "down_blocks.0.resnets.0.conv1.weight"],
     "an autoencoder alone": ["first_stage_model.encoder.conv_in.weight", "decoder.conv_in.weight"],

@@ -15,7 +15,8 @@ from typing import cast
 
 from torch import Tensor
 
-from mezzotint.values.errors import BadModelFile, WeightsMismatch, shorten
+from mezzotint.families.kinds import LORA, UNKNOWN, hint_for, kind_of
+from mezzotint.values.errors import BadModelFile, MezzotintError, WeightsMismatch, shorten
 from mezzotint.weights.delta import (
     Cayley,
     Channels,
@@ -76,11 +77,6 @@ ENDINGS: Mapping[str, str] = MappingProxyType(
 
 _ENDING = re.compile("(?:" + "|".join(map(re.escape, sorted(ENDINGS, key=len, reverse=True))) + ")$")
 
-HYPERNETWORK = re.compile(r"(?:320|640|768|1024|1280)\.[01]\.linear")
-"""A1111's hypernetworks have their layers under the widths they belong to: 320.0.linear.0.weight."""
-LORA = re.compile(r"\.(?:lora_(?:up|down|A|B)|lora|hada_w1_a|lokr_w[12]|oft_blocks)(?:\.|$)")
-"""One name of these makes a file an adapter of weights."""
-
 PROCESSORS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\.processor\."), "."),
     (re.compile(r"(self_attn\.)to_([qkv])$"), r"\1\2_proj"),
@@ -104,10 +100,11 @@ class Layer:
 def layers_of(source: TensorSource) -> tuple[Layer, ...]:
     """The changes that an adapter file holds, in its order.
 
-    Raises BadModelFile (a hypernetwork, values that are no numbers, a layer with missing parts) and WeightsMismatch
-    (names that belong to no dialect).
+    Raises BadModelFile (another kind of file, values that are no numbers, a layer with missing parts) and
+    WeightsMismatch (names that belong to no dialect).
     """
-    _check_kind(source)
+    if not source:
+        raise BadModelFile(source.path, "holds no tensors")
     grouped: dict[str, dict[str, str]] = {}
     unknown: list[str] = []
     for name in source:
@@ -119,7 +116,7 @@ def layers_of(source: TensorSource) -> tuple[Layer, ...]:
             continue
         fields[field] = name
     if unknown:
-        raise WeightsMismatch(source.path, unexpected=unknown)
+        raise _another(source, unknown)
     beside = _beside(source)
     return tuple(
         layer
@@ -128,13 +125,12 @@ def layers_of(source: TensorSource) -> tuple[Layer, ...]:
     )
 
 
-def _check_kind(source: TensorSource) -> None:
-    if any(HYPERNETWORK.match(name) for name in source):
-        raise BadModelFile(
-            source.path, "is a hypernetwork, which is not supported", hint="use a LoRA or a textual inversion"
-        )
-    if not source:
-        raise BadModelFile(source.path, "holds no tensors")
+def _another(source: TensorSource, unknown: list[str]) -> MezzotintError:
+    """The error of a file with names that no dialect explains: what it is instead, where that can be told."""
+    kind = kind_of(source)
+    if kind in (LORA, UNKNOWN):
+        return WeightsMismatch(source.path, unexpected=unknown)
+    return BadModelFile(source.path, f"is {kind}, not a LoRA", hint_for(kind, "use a LoRA or its kin"))
 
 
 def _parted(name: str, source: TensorSource) -> tuple[str, str]:

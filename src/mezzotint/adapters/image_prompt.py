@@ -4,6 +4,7 @@ Takes opened tensors and the geometry of the UNet. Gives an `ImagePrompt`, which
 picture goes into a network as a stream. What does not fit is one typed error. Knows no picture and no strength.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from mezzotint.families.assemble import filled
 from mezzotint.families.geometry import Shapes
+from mezzotint.families.kinds import IMAGE_PROMPT, UNKNOWN, hint_for, kind_of
 from mezzotint.families.layouts import ip_adapter
 from mezzotint.families.standing import standing
 from mezzotint.nets.image_prompt import ImagePrompt, MlpProjection, Resampler, VectorProjection, text_sites
@@ -20,6 +22,7 @@ from mezzotint.values.errors import BadModelFile
 from mezzotint.weights.files import InMemory, TensorSource
 from mezzotint.weights.layout import Layout
 
+IP_ADAPTERS = "use an IP-Adapter, plain, plus, plus-face or full-face"
 HEAD_WIDTH = 64
 """Of the attention in the projection of IP-Adapter Plus, in every published file."""
 
@@ -66,12 +69,32 @@ FORMS = (PLAIN, FULL_FACE, PLUS, FACE)
 """In the order in which they are looked for: a full face file has the marker of a face file, too."""
 
 
+OTHERS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (
+        re.compile(r"image_proj\.perceiver_resampler\."),
+        "FaceID Plus, which sees a face with two networks at once",
+    ),
+    (re.compile(r"ip_adapter\.\d+\.to_\w+_lora\."), "FaceID, which holds a LoRA for every attention as well"),
+)
+"""Published kinds that cannot be used, by a name that only they have; FaceID Plus has that of FaceID, too."""
+
+
 def form_of(source: TensorSource) -> Form:
-    """Which kind of IP-Adapter `source` holds. Raises BadModelFile: none that is known."""
+    """Which kind of IP-Adapter `source` holds. Raises BadModelFile: none, or one that cannot be used."""
+    for sign, kind in OTHERS:
+        if any(sign.match(name) for name in source):
+            raise BadModelFile(
+                source.path,
+                f"is an IP-Adapter of the kind {kind}: it cannot be used",
+                hint="use ip-adapter-plus-face or ip-adapter-full-face, which need no face recogniser",
+            )
     for form in FORMS:
         if form.marker in source:
             return form
-    raise BadModelFile(source.path, "is no IP-Adapter that is known", hint="give an IP-Adapter file")
+    kind = kind_of(source)
+    if kind in (IMAGE_PROMPT, UNKNOWN):
+        raise BadModelFile(source.path, "is no IP-Adapter that is known", hint=IP_ADAPTERS)
+    raise BadModelFile(source.path, f"is {kind}, not an IP-Adapter", hint_for(kind, IP_ADAPTERS))
 
 
 def open_image_prompt(source: TensorSource, unet: UNetGeometry) -> ImagePrompt:

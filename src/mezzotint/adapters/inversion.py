@@ -14,7 +14,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from mezzotint.adapters.dialects import HYPERNETWORK, LORA
+from mezzotint.families.kinds import INVERSION, UNKNOWN, hint_for, kind_of
 from mezzotint.values.errors import BadModelFile, shorten
 from mezzotint.weights.files import TensorSource, open_tensors
 
@@ -64,14 +64,10 @@ def open_inversion(path: Path) -> Inversion:
 def inversion_in(source: TensorSource) -> Inversion:
     """`open_inversion` for tensors that are already opened."""
     names = list(source)
-    if any(HYPERNETWORK.match(name) for name in names):
-        raise BadModelFile(
-            source.path, "is a hypernetwork, which is not supported", "use a textual inversion"
-        )
-    if any(LORA.search(name) for name in names):
-        raise BadModelFile(
-            source.path, "is a LoRA, not a textual inversion", "use it as an adapter of weights"
-        )
+    kind = kind_of(names)
+    if kind not in (INVERSION, UNKNOWN):
+        hint = hint_for(kind, "use a textual inversion")
+        raise BadModelFile(source.path, f"is {kind}, not a textual inversion", hint)
     word = source.metadata.get("name") or source.path.stem
     if set(names) & set(ENCODERS):
         found = {name: _vectors(source, name) for name in names if name in ENCODERS}

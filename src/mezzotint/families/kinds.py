@@ -1,6 +1,6 @@
 """What kind of thing a set of weights is, told by the names in it: a whole model, a LoRA, an autoencoder ...
 
-Takes names. Gives words for people, and what to do about a kind that cannot draw. Data and one loop over it.
+Takes names. Gives words for people, and what to do with a file of that kind. Data and one loop over it.
 """
 
 import re
@@ -9,16 +9,24 @@ from types import MappingProxyType
 
 MODEL = "a model"
 UNKNOWN = "something unknown"
+LORA, INVERSION, IMAGE_PROMPT = "a LoRA", "a textual inversion", "an IP-Adapter"
+HYPERNETWORK = "a hypernetwork"
 
 ADD_ONS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
-        "a LoRA": re.compile(r".*(?:\blora_(?:up|down|A|B)\b|_lora\.|^(?:unet|text_encoder):\d+:)"),
+        # A1111 files the layers under the widths that they belong to: 320.0.linear.0.weight.
+        HYPERNETWORK: re.compile(r"(?:320|640|768|1024|1280)\.[01]\.linear"),
+        # Before LoRAs, because the FaceID kind holds one.
+        IMAGE_PROMPT: re.compile(r"(?:ip_adapter|image_proj)\."),
+        LORA: re.compile(
+            r".*(?:\blora_(?:up|down|A|B)\b|_lora\.|\.lora\.|^(?:unet|text_encoder):\d+:|^lora_(?:unet|te\d?)_"
+            r"|\.(?:hada_w1_a|lokr_w[12](?:_a)?|oft_blocks|oft_diag|on_input|ia3_l)\b)"
+        ),
         "a ControlNet": re.compile(r"(?:control_model|controlnet_cond_embedding)\."),
         "a vision tower": re.compile(r"(?:vision_model|visual)\."),
         "a tiny autoencoder": re.compile(r"(?:decoder\.layers\.\d+\.(?:conv|weight)|\d+\.conv\.\d+\.)"),
         "a depth network": re.compile(r"dpt\."),
-        "an IP-Adapter": re.compile(r"(?:ip_adapter|image_proj)\."),
-        "a textual inversion": re.compile(r"(?:emb_params|string_to_param|clip_[lg]$|<[^>]+>$)"),
+        INVERSION: re.compile(r"(?:emb_params|string_to_param|clip_[lg]$|<[^>]+>$)"),
     }
 )
 """One name of these settles the kind."""
@@ -41,8 +49,19 @@ PARTS: Mapping[str, re.Pattern[str]] = MappingProxyType(
 )
 """A whole model has a denoiser (one of the first two), an autoencoder and a text encoder."""
 
+FLAGS: Mapping[str, str] = MappingProxyType(
+    {
+        MODEL: "--model",
+        LORA: "--lora",
+        INVERSION: "--embedding",
+        "an autoencoder alone": "--autoencoder",
+        "a text encoder alone": "--text-encoder",
+    }
+)
+"""What takes a file of this kind."""
 HINTS: Mapping[str, str] = MappingProxyType(
     {
+        HYPERNETWORK: "use a LoRA or a textual inversion",
         "a transformer and an autoencoder alone": "give its text encoders, too: --text-encoder clip_l.safetensors "
         "--text-encoder clip_g.safetensors, and t5xxl_fp16.safetensors if there is room for it",
     }
@@ -62,6 +81,7 @@ def kind_of(names: Iterable[str]) -> str:
     return f"{' and '.join(parts)} alone" if parts else UNKNOWN
 
 
-def hint_for(kind: str) -> str:
-    """What a user who wants to draw does about a file of this kind."""
-    return HINTS.get(kind, WHOLE)
+def hint_for(kind: str, otherwise: str = WHOLE) -> str:
+    """What to do with a file of this kind where another was wanted; `otherwise` when nothing takes it."""
+    flag = FLAGS.get(kind)
+    return f"give it with {flag}" if flag else HINTS.get(kind, otherwise)
