@@ -36,9 +36,7 @@ def er_sde(denoise: Denoiser, x: Tensor, plan: Plan, noise: Noise, tuning: Tunin
                 bent = 2 * (rise - rises[0]) / (start - past[1][1]).to(x)
                 moved = moved + (there.alpha * ((end - start) ** 2 / 2 + second)).to(x) * bent
             rises.append(rise)
-        if tuning.eta > 0:
-            moved = renewed(moved, there.sigma * (1 - share**2).sqrt(), here, there, noise, tuning)
-        x = moved
+        x = renewed(moved, there.sigma * (1 - share**2).sqrt(), here, there, noise, tuning)
         past.appendleft((clean, start))
         yield Step(index, there, x, clean)
 

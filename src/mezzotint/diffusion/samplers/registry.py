@@ -42,10 +42,10 @@ _PLAIN = Tuning()
 class SamplerEntry:
     """A sampler. `takes` are the fields of Tuning that it reads, `tuning` what they are by default.
 
-    `order` is that of its error in the length of a step, for smooth answers and eta = 0, None where it has none;
-    `calls` are the most network calls in one step, 0 where the method decides. `brownian` asks for noise from one
-    Brownian path, `pair` for a denoiser that answers with the guided clean latent and the one of the negative
-    prompt, `2 B C H W`.
+    `order` is that of its error in the length of a step, for smooth answers, eta = 0 and its own first steps, None
+    where it has none; `calls` are the most network calls in one step, 0 where the method decides. `brownian` asks for
+    noise from one Brownian path, `pair` for a denoiser that answers with the guided clean latent and the one of the
+    negative prompt, `2 B C H W`.
     """
 
     sample: Sampler
@@ -86,18 +86,18 @@ SAMPLERS: Mapping[str, SamplerEntry] = MappingProxyType(
         "dpm2_a": SamplerEntry(dpm2_a, 2, _FRESH, _ALL_FRESH, calls=2),
         "dpmpp_2s_a": SamplerEntry(dpmpp_2s_a, 2, _FRESH, _ALL_FRESH, calls=2),
         "dpmpp_2m": SamplerEntry(dpmpp_2m, 2),
-        "dpmpp_sde": SamplerEntry(dpmpp_sde, 1, _FRESH, _ALL_FRESH, calls=2, brownian=True),
+        "dpmpp_sde": SamplerEntry(dpmpp_sde, 2, _FRESH, _ALL_FRESH, calls=2, brownian=True),
         "dpmpp_2m_sde": SamplerEntry(dpmpp_2m_sde, 2, _FRESH, _ALL_FRESH, brownian=True),
-        "dpmpp_3m_sde": SamplerEntry(dpmpp_3m_sde, 3, _FRESH, _ALL_FRESH, brownian=True),
-        "lms": SamplerEntry(lms, 4, _ORDER, Tuning(order=4)),
+        "dpmpp_3m_sde": SamplerEntry(dpmpp_3m_sde, 2, _FRESH, _ALL_FRESH, brownian=True),
+        "lms": SamplerEntry(lms, 2, _ORDER, Tuning(order=4)),
         "ipndm": SamplerEntry(ipndm, 2, _ORDER, Tuning(order=4)),
-        "deis": SamplerEntry(deis, 3, _ORDER, Tuning(order=3)),
-        "unipc": SamplerEntry(unipc, 3, _ORDER, Tuning(order=2)),
-        "dpm_fast": SamplerEntry(dpm_fast, 3),
+        "deis": SamplerEntry(deis, 2, _ORDER, Tuning(order=3)),
+        "unipc": SamplerEntry(unipc, 2, _ORDER, Tuning(order=2)),
+        "dpm_fast": SamplerEntry(dpm_fast, 2),
         "dpm_adaptive": SamplerEntry(dpm_adaptive, None, frozenset({"tolerance"}), calls=0),
         "restart": SamplerEntry(restart, None, _RESTART, Tuning(restarts=1), calls=2),
-        "er_sde": SamplerEntry(er_sde, None, _FRESH | _ORDER, Tuning(eta=1.0, order=3)),
-        "sa_solver": SamplerEntry(sa_solver, 3, _FRESH | _ORDER, Tuning(eta=1.0, order=3)),
+        "er_sde": SamplerEntry(er_sde, None, _ORDER | frozenset({"s_noise"}), Tuning(eta=1.0, order=3)),
+        "sa_solver": SamplerEntry(sa_solver, 2, _FRESH | _ORDER, Tuning(eta=1.0, order=3)),
         "euler_cfg_pp": SamplerEntry(euler_cfg_pp, 1, _FRESH, pair=True),
         "euler_a_cfg_pp": SamplerEntry(euler_cfg_pp, 1, _FRESH, _ALL_FRESH, pair=True),
         "dpmpp_2m_cfg_pp": SamplerEntry(dpmpp_2m_cfg_pp, 2, pair=True),
