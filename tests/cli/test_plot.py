@@ -61,15 +61,16 @@ def test_without_a_name_it_is_named_after_the_prompt(tmp_path):
 
 
 def test_ctrl_c_keeps_what_is_drawn(tmp_path):
-    words = command("plot", "a", *SMALL, "--x", "steps=1,2,900", "-o", tmp_path / "a.png")
+    words = command("plot", "a", *SMALL, "--x", "steps=1,2,997,998,999,1000", "-o", tmp_path / "a.png")
     with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         while process.poll() is None and len(list(tmp_path.glob("a/*.png"))) < 2:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "error: stopped, 2 of 3 pictures are kept; the same command goes on from there" in said
-    assert len(list((tmp_path / "a").iterdir())) == 2
+    kept = len(list((tmp_path / "a").iterdir()))
+    assert kept >= 2
+    assert f"error: stopped, {kept} of 6 pictures are kept; the same command goes on from there" in said
     assert not (tmp_path / "a.png").exists()
 
 
@@ -79,7 +80,7 @@ def test_ctrl_c_keeps_what_is_drawn(tmp_path):
         ((), "x: is missing; name what changes, as --x steps=5,10,20"),
         (("--x", "stepz=1"), "unknown axis 'stepz'; did you mean steps?"),
         (("--x", "steps=1,0"), "steps: 0 is out of range; use 1 to 1000"),
-        (("--x", "sampler=euler,oiler"), "unknown sampler 'oiler'; did you mean euler"),
+        (("--x", "sampler=euler,eulr"), "unknown sampler 'eulr'; did you mean euler"),
         (("--x", "steps=1", "--y", "steps=2"), "axes: two of them change the same option"),
         (("--x", "steps=1-40", "--y", "seed=1-40"), "axes: make 1600 pictures; use at most 1000"),
         (("--x", "seed=1", "--converge", "9"), "converge: needs an axis of steps"),

@@ -77,6 +77,7 @@ def test_what_is_rendered_is_parsed(recipe: Recipe) -> None:
     for name in (
         "model",
         "prediction",
+        "zero_snr",
         "eta",
         "s_noise",
         "order",

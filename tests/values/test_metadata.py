@@ -159,7 +159,7 @@ DAMAGED = {
         "version: recipe format 2",
     ),
     "bad seed": (json.dumps({**GOOD, "recipe": {**GOOD["recipe"], "seed": -1}}), "seed: -1 is out of range"),
-    "unknown sampler": (json.dumps(GOOD).replace("euler_a", "heun"), "unknown sampler 'heun'"),
+    "unknown sampler": (json.dumps(GOOD).replace("euler_a", "hewn"), "unknown sampler 'hewn'"),
 }
 
 

@@ -175,7 +175,8 @@ HOSTILE = {
 def test_hostile_json_is_a_short_error(text: str) -> None:
     with pytest.raises(BadValue if "eeee" not in text else UnknownName) as caught:
         Recipe.from_json(text)
-    assert len(str(caught.value)) < 250 and "\n" not in str(caught.value)
+    # The names of all samplers are 290 characters of it.
+    assert len(str(caught.value)) < 400 and "\n" not in str(caught.value)
 
 
 def test_huge_python_values_are_typed_errors_too() -> None:
