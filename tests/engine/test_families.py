@@ -10,7 +10,6 @@ from families.reduced import FAMILIES, small
 from mezzotint.engine.compose import compose
 from mezzotint.families.export import export_diffusers
 from mezzotint.values.errors import BadValue
-from mezzotint.values.names import SAMPLERS
 from mezzotint.values.recipe import Numerics, Recipe
 
 
@@ -27,8 +26,8 @@ def recipe(folders: Path, name: str, **wishes: object) -> Recipe:
     return compose("a red boat", **(given | wishes))  # pyright: ignore[reportArgumentType]
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
-def test_sdxl_draws_with_every_sampler(sampler: str, folders: Path) -> None:
+@pytest.mark.parametrize("sampler", ["euler_a", "heun", "dpmpp_2m_sde", "euler_cfg_pp"])
+def test_sdxl_draws_with_samplers_of_every_kind(sampler: str, folders: Path) -> None:
     made = recipe(folders, "sdxl", sampler=sampler, spacing="leading")
     engine = Engine("cpu", 1)
     first, again = (np.asarray(draw(engine, made).image) for _ in range(2))
