@@ -1,5 +1,5 @@
 # Short verbs. Everything assumes that the virtual environment you work in is active.
-.PHONY: setup test check check-all bench tree matrix format
+.PHONY: setup test check check-all bench bench-samplers tree matrix format
 
 setup:      ## install the package to work on it
 	pip install -c constraints.txt -e ".[dev]"
@@ -18,6 +18,10 @@ check-all:  ## check, then all tests, the slow ones too
 bench:      ## speed beside diffusers, printed as the README's table
 	python bench/first_picture.py
 	python bench/opening.py
+
+bench-samplers: ## samplers and steps on the embedded model; DATA names the folder of `mezzotint data build`
+	python bench/samplers.py --data $(or $(DATA),data/mini)
+	python bench/samplers.py --data $(or $(DATA),data/mini) --show
 
 tree:       ## write the annotated tree of the README anew
 	python tools/readme.py tree

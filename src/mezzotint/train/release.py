@@ -31,7 +31,7 @@ class Runs:
     denoiser: Path
 
 
-DEFAULTS = Defaults(width=64, height=64, steps=20, guidance=4.0, sampler="dpmpp_2m", spacing="karras")
+DEFAULTS = Defaults(width=64, height=64, steps=10, guidance=4.0, sampler="dpmpp_2m", spacing="karras")
 """What the embedded model is drawn with where the user says nothing."""
 
 
