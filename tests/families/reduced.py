@@ -95,7 +95,7 @@ SMALL_X4 = replace(
 
 
 SMALL_PICTURES: dict[str, Looks] = {
-    "image": VisionGeometry(16, 4, 32, 2, 16, 24, "gelu", 8),
+    "image": VisionGeometry(16, 4, 32, 2, 16, 24, "gelu", 24),
     "depth": DepthGeometry(
         side=64,
         stem=32,
@@ -106,7 +106,7 @@ SMALL_PICTURES: dict[str, Looks] = {
         heads=1,
         hidden=8,
         fusion=4,
-        head=4,
+        head=32,
     ),
 }
 

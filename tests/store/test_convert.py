@@ -1,16 +1,19 @@
 """Converted models: the same weights in another layout or number format, complete or not there."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from cli.commands import error_of, here
-from families.reduced import LETTERS, saved, single, small, weights
+from families.reduced import FAMILIES, LETTERS, saved, single, small, weights
 from mezzotint.families import toy
 from mezzotint.families.export import export_diffusers
 from mezzotint.families.registry import find, open_model
-from mezzotint.store.named import converted, named, write
+from mezzotint.families.statistics import said, unsaid
+from mezzotint.families.tables import single_file_of
+from mezzotint.store.named import Named, converted, named, write
 from mezzotint.values.errors import BadModelFile, BadValue, OutputFailed, UnknownName
 from mezzotint.values.recipe import ModelUse
 from mezzotint.weights.files import open_tensors, save_tensors
@@ -137,3 +140,53 @@ def test_metadata_stays(tmp_path: Path) -> None:
     save_tensors(single("sd1"), path, {"modelspec.title": "Mine"})
     write(named(path), tmp_path / "b.safetensors")
     assert open_tensors(tmp_path / "b.safetensors").metadata["modelspec.title"] == "Mine"
+
+
+PICTURED = ("sd2-depth", "sd2-unclip")
+UNREAD = ("cond_stage_model.model.transformer.resblocks.2.", "cond_stage_model.model.text_projection")
+
+
+@pytest.mark.parametrize("name", PICTURED)
+def test_models_that_draw_from_a_picture_go_to_a_folder_and_back(name: str, tmp_path: Path) -> None:
+    path = saved(name, tmp_path)
+    write(named(path), tmp_path / "folder")
+    write(named(tmp_path / "folder"), tmp_path / "back.safetensors")
+    before, after = open_tensors(path), open_tensors(tmp_path / "back.safetensors")
+    table = single_file_of(named(path).family)
+    carried = {n for n in table.match(before).taken if not n.startswith(UNREAD)}
+    assert carried == {n for n in after if not n.startswith(UNREAD)} and len(carried) > 100
+    assert all(torch.equal(before.tensor(n), after.tensor(n)) for n in carried)
+
+
+HALF = {
+    "embedder.model.logit_scale": torch.tensor(4.6),
+    "embedder.model.text_projection": torch.randn(8, 8),
+    "embedder.model.transformer.resblocks.0.ln_1.weight": torch.randn(8),
+}
+
+
+def test_the_text_half_of_an_image_encoder_stays_in_a_single_file(tmp_path: Path) -> None:
+    path = saved("sd2-unclip", tmp_path, **HALF)
+    write(named(path), tmp_path / "again.safetensors")
+    write(named(path), tmp_path / "half.safetensors", "float16")
+    again, half = open_tensors(tmp_path / "again.safetensors"), open_tensors(tmp_path / "half.safetensors")
+    assert all(torch.equal(again.tensor(n), t) for n, t in HALF.items())
+    assert all(torch.equal(half.tensor(n), t.half()) for n, t in HALF.items())
+
+
+def test_statistics_of_picture_vectors_are_kept_and_never_made_up(tmp_path: Path) -> None:
+    path = saved("sd2-unclip", tmp_path)
+    model = named(path)
+    made_up = unsaid(model.family, model.tensors, path)
+    assert not made_up["augmentor.mean"].any() and bool((made_up["augmentor.std"] == 1).all())
+    assert said(model.family, {**model.tensors, **made_up}).keys() == model.tensors.keys()
+    own = {"augmentor.mean": torch.randn(1, 24), "augmentor.std": torch.rand(1, 24) + 1}
+    write(Named(model.located, {**model.tensors, **own}), tmp_path / "own.safetensors")
+    back = named(tmp_path / "own.safetensors")
+    assert all(torch.equal(back.tensors[name], tensor) for name, tensor in own.items())
+    assert unsaid(back.family, back.tensors, path) == {}
+    image = replace(FAMILIES["sd2-unclip"].pictures["image"], activation="quick_gelu")
+    openai = replace(model.family, pictures={"image": image})
+    assert said(openai, made_up) == made_up
+    with pytest.raises(OutputFailed, match="does not hold the statistics of its picture vectors"):
+        unsaid(openai, model.tensors, path)

@@ -18,6 +18,7 @@ from mezzotint.diffusion.prediction import NOISE, Prediction
 from mezzotint.families.conditions import Asked
 from mezzotint.families.decide import PROBE_SIDE, probe
 from mezzotint.families.family import Denoising, Family, Looks, Model
+from mezzotint.nets.augmentor import AugmentorGeometry, NoiseAugmentor
 from mezzotint.nets.autoencoder import Autoencoder
 from mezzotint.nets.depth import DepthGeometry, DepthNet
 from mezzotint.nets.mmdit import MMDiT
@@ -66,6 +67,8 @@ def denoiser_of(geometry: Denoising) -> UNet | MMDiT:
 
 
 def _looking(geometry: Looks) -> nn.Module:
+    if isinstance(geometry, AugmentorGeometry):
+        return NoiseAugmentor(geometry.width)
     return DepthNet(geometry) if isinstance(geometry, DepthGeometry) else ClipVision(geometry)
 
 

@@ -27,11 +27,19 @@ CONFIGS = (
     "text_encoder_2/config.json",
     "text_encoder_3/config.json",
     "scheduler/scheduler_config.json",
+    "low_res_scheduler/scheduler_config.json",
     "tokenizer/special_tokens_map.json",
     "tokenizer/tokenizer_config.json",
     "tokenizer_2/special_tokens_map.json",
     "tokenizer_2/tokenizer_config.json",
 )
+PICTURE_CONFIGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        folder_layout.DEPTH: ("depth_estimator/config.json",),
+        folder_layout.IMAGE: ("image_encoder/config.json", "image_noising_scheduler/scheduler_config.json"),
+    }
+)
+"""Read where these folders are."""
 
 Config = Mapping[str, object]
 
@@ -65,6 +73,9 @@ def open_checkpoint(path: Path) -> Checkpoint:
     needed = (denoiser, folder_layout.AUTOENCODER, *(() if several else (folder_layout.TEXT,)))
     if absent := [part for part in needed if part not in present]:
         raise BadModelFile(path, f"has no {', '.join(absent)}", hint="download the whole folder")
-    source = Joined(path, {part: open_folder(path / part) for part in present})
-    configs = {name: read_json(path / name) for name in CONFIGS if (path / name).is_file()}
+    opened = {part: open_folder(path / part) for part in present}
+    looks = [part for part in folder_layout.pictures_in(opened[denoiser]) if (path / part).is_dir()]
+    source = Joined(path, opened | {part: open_folder(path / part) for part in looks})
+    names = (*CONFIGS, *(name for part in looks for name in PICTURE_CONFIGS.get(part, ())))
+    configs = {name: read_json(path / name) for name in names if (path / name).is_file()}
     return Checkpoint(path, FOLDER, source, MappingProxyType(configs))

@@ -20,6 +20,15 @@ UNET, AUTOENCODER = "unet/config.json", "vae/config.json"
 TEXT, TEXT_2 = "text_encoder/config.json", "text_encoder_2/config.json"
 TEXT_3 = "text_encoder_3/config.json"
 SCHEDULER = "scheduler/scheduler_config.json"
+LOW_RES = "low_res_scheduler/scheduler_config.json"
+DEPTH, IMAGE = "depth_estimator/config.json", "image_encoder/config.json"
+IMAGE_NOISE = "image_noising_scheduler/scheduler_config.json"
+
+DEPTH_SETTINGS: Mapping[str, tuple[object, ...]] = MappingProxyType(
+    {"backbone_out_indices": ([0, 1, 8, 11],), "hidden_act": ("gelu",), "is_hybrid": (True,)}
+)
+VISION_SETTINGS: Mapping[str, tuple[object, ...]] = MappingProxyType({"layer_norm_eps": (1e-5,)})
+"""The same as FIXED, of networks that also stand alone."""
 
 FIXED: Mapping[str, Mapping[str, tuple[object, ...]]] = MappingProxyType(
     {
@@ -58,6 +67,20 @@ FIXED: Mapping[str, Mapping[str, tuple[object, ...]]] = MappingProxyType(
             "beta_schedule": ("scaled_linear",),
             "trained_betas": (None,),
             "use_dynamic_shifting": (False, None),
+        },
+        DEPTH: DEPTH_SETTINGS,
+        IMAGE: VISION_SETTINGS,
+        IMAGE_NOISE: {
+            "beta_schedule": ("squaredcos_cap_v2",),
+            "num_train_timesteps": (1000,),
+            "trained_betas": (None,),
+        },
+        LOW_RES: {
+            "beta_end": (0.02,),
+            "beta_schedule": ("scaled_linear",),
+            "beta_start": (0.0001,),
+            "num_train_timesteps": (1000,),
+            "trained_betas": (None,),
         },
     }
 )
@@ -111,12 +134,19 @@ def text_heads(part: TextPart, checkpoint: Checkpoint, file: str, width: int) ->
 
 def activation(part: TextPart, checkpoint: Checkpoint, file: str) -> str:
     """The activation of a text encoder, a name in ACTIVATIONS."""
-    name = str(checkpoint.config(file).get("hidden_act", part.geometry.activation))
+    return hidden_act(checkpoint, file) or part.geometry.activation
+
+
+def hidden_act(checkpoint: Checkpoint, file: str) -> str | None:
+    """The activation that `file` names, if it names one. Raises BadModelFile for one that is not in ACTIVATIONS."""
+    name = checkpoint.config(file).get("hidden_act")
+    if name is None:
+        return None
     if name not in ACTIVATIONS:
         raise BadModelFile(
             checkpoint.path / file, f"hidden_act is {shorten(name, 30)}, which is not supported"
         )
-    return name
+    return str(name)
 
 
 def schedule(family: Family, checkpoint: Checkpoint) -> Betas | Shift:

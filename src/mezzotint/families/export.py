@@ -17,6 +17,7 @@ from mezzotint.families.assemble import weights_of
 from mezzotint.families.family import AnyText, Family, Model, TextPart
 from mezzotint.families.folder_configs import folder_configs, tokenizer_folder, written_layers
 from mezzotint.families.layouts import folder as layout
+from mezzotint.families.statistics import unsaid
 from mezzotint.families.tables import folder_of
 from mezzotint.text import vocabulary
 from mezzotint.values.errors import OutputFailed
@@ -30,6 +31,9 @@ WEIGHTS = (
     (layout.TEXT, "model.safetensors"),
     (layout.TEXT_2, "model.safetensors"),
     (layout.TEXT_3, "model.safetensors"),
+    (layout.DEPTH, "model.safetensors"),
+    (layout.IMAGE, "model.safetensors"),
+    (layout.AUGMENTOR, "diffusion_pytorch_model.safetensors"),
 )
 
 
@@ -60,7 +64,7 @@ def _write(model: Model, folder: Path, weights: Mapping[str, Tensor]) -> None:
     for part in filter(model.family.present, model.family.texts):
         save_words(part, folder / tokenizer_folder(part))
     own = {name: weights.get(name, tensor) for name, tensor in read_weights(model).items()}
-    own |= _identities(model.family)
+    own |= _identities(model.family) | unsaid(model.family, own, folder)
     theirs = folder_of(model.family).export(InMemory(folder, own))
     for part, name in WEIGHTS:
         own = {n.removeprefix(part): tensor for n, tensor in theirs.items() if n.startswith(part)}
@@ -88,11 +92,8 @@ def _identities(family: Family) -> dict[str, Tensor]:
 
 
 def read_weights(model: Model) -> dict[str, Tensor]:
-    """The weights that drawing reads: where diffusers reads the last text layer, later ones are left out.
-
-    Networks that look at pictures are left out, too; their folders are models of their own.
-    """
-    unread = [f"{name}." for name in model.pictures]
+    """The weights that drawing reads: where diffusers reads the last text layer, later ones are left out."""
+    unread: list[str] = []
     for part in (part for part in model.family.clips if part.normed):
         later = range(written_layers(part), part.geometry.layers)
         unread += [f"{part.name}.projection.", *(f"{part.name}.blocks.{i}." for i in later)]

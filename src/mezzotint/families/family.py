@@ -18,6 +18,7 @@ from mezzotint.families.conditions import Asked, Condition, plain
 from mezzotint.families.t5_part import T5Encoder, T5Part
 from mezzotint.families.taught import NO_WORDS, TaughtWords, Words
 from mezzotint.families.wording import Reading, Wording, lengthened
+from mezzotint.nets.augmentor import AugmentorGeometry
 from mezzotint.nets.autoencoder import Autoencoder, AutoencoderGeometry
 from mezzotint.nets.clip import ClipGeometry, ClipText, TextStates
 from mezzotint.nets.conditioning import Conditioning
@@ -147,21 +148,31 @@ class TextPart:
         return clip_skip - 1 - self.absent
 
 
+PROMPTED: Mapping[str, object] = MappingProxyType(
+    {"feature_extractor": (None, None), "image_encoder": (None, None)}
+)
+"""What most pipelines take for an IP-Adapter, and may go without."""
 SAFETY: Mapping[str, object] = MappingProxyType(
-    {"requires_safety_checker": False, "safety_checker": (None, None)}
+    {**PROMPTED, "requires_safety_checker": False, "safety_checker": (None, None)}
 )
 """What the pipelines of SD 1 and 2 ask for and may go without."""
+
+
+DIFFUSERS_VERSION = "0.35.0"
+"""The version whose reading of these files is meant; readers apply old defaults to files without one."""
 
 
 @dataclass(frozen=True)
 class Diffusers:
     """What diffusers calls things of this family: its `pipeline` with its `settings`, and the `added` embedding of the
-    UNet; `projects` is whether it pools every text through a projection, the identity where we have none."""
+    UNet; `projects` is whether it pools every text through a projection, the identity where we have none; `noises` are
+    the schedules of the noise that is added to what the network draws from, by the folder of each."""
 
     pipeline: str = "StableDiffusionPipeline"
     added: str = "add_embedding."
     settings: Mapping[str, object] = field(default_factory=lambda: SAFETY)
     projects: bool = False
+    noises: Mapping[str, Mapping[str, object]] = field(default_factory=dict[str, Mapping[str, object]])
 
 
 Denoising = UNetGeometry | MMDiTGeometry
@@ -170,8 +181,8 @@ Denoising = UNetGeometry | MMDiTGeometry
 AnyText = TextPart | T5Part
 """The kinds of text encoders."""
 
-Looks = DepthGeometry | VisionGeometry
-"""The networks that look at a picture for a denoiser: its depth (SD 2 depth), its embedding (unCLIP)."""
+Looks = DepthGeometry | VisionGeometry | AugmentorGeometry
+"""What looks at a picture for a denoiser: its depth (SD 2 depth), its embedding and the noise on that (unCLIP)."""
 
 
 @dataclass(frozen=True)

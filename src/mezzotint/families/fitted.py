@@ -21,17 +21,38 @@ from mezzotint.families.geometry import (
     unet_geometry,
 )
 from mezzotint.families.layouts import single_file
-from mezzotint.families.picture_geometry import depth_geometry, vision_geometry
+from mezzotint.families.picture_geometry import DEPTH_EPS, VISION_HEADS, depth_geometry, vision_geometry
 from mezzotint.families.t5_part import T5Part
 from mezzotint.families.words import words_of
+from mezzotint.nets.augmentor import AugmentorGeometry
 from mezzotint.nets.mmdit import MMDiTGeometry
 from mezzotint.nets.unet import UNetGeometry, Vector
 from mezzotint.values.errors import BadModelFile, BadValue
 
-PICTURES: Mapping[str, Callable[[Shapes], Looks]] = MappingProxyType(
-    {single_file.DEPTH: depth_geometry, single_file.IMAGE: vision_geometry}
+
+def _depth(shapes: Shapes, checkpoint: Checkpoint) -> Looks:
+    eps = configs.number(checkpoint, configs.DEPTH, "layer_norm_eps", DEPTH_EPS)
+    return depth_geometry(shapes, eps, _heads(checkpoint, configs.DEPTH))
+
+
+def _image(shapes: Shapes, checkpoint: Checkpoint) -> Looks:
+    heads = _heads(checkpoint, configs.IMAGE) or VISION_HEADS
+    return vision_geometry(shapes, heads, configs.hidden_act(checkpoint, configs.IMAGE))
+
+
+def _augmentor(shapes: Shapes, checkpoint: Checkpoint) -> Looks:
+    return AugmentorGeometry(shapes.side("mean", 1))
+
+
+def _heads(checkpoint: Checkpoint, file: str) -> int | None:
+    name = "num_attention_heads"
+    return configs.whole(checkpoint, file, name, 1) if name in checkpoint.config(file) else None
+
+
+PICTURES: Mapping[str, Callable[[Shapes, Checkpoint], Looks]] = MappingProxyType(
+    {single_file.DEPTH: _depth, single_file.IMAGE: _image, single_file.AUGMENTOR: _augmentor}
 )
-"""How the geometry of a network that looks at pictures is read, by its name."""
+"""How the geometry of what looks at pictures is read, by its name."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +88,7 @@ def fitted(base: Family, found: Found) -> Family:
         autoencoder=autoencoder,
         texts=texts,
         missing=missing,
-        pictures={n: read(found.part(n)) for n, read in PICTURES.items() if n in found.present},
+        pictures={n: read(found.part(n), checkpoint) for n, read in PICTURES.items() if n in found.present},
         schedule=configs.schedule(base, checkpoint),
         latent=configs.latent(base, checkpoint, autoencoder),
     )

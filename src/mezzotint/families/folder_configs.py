@@ -8,16 +8,14 @@ from collections.abc import Mapping
 from mezzotint.diffusion.prediction import Prediction
 from mezzotint.families import joint_configs
 from mezzotint.families.configs import PREDICTION_TYPES
-from mezzotint.families.family import AnyText, Family, Model, Shift, TextPart
+from mezzotint.families.family import DIFFUSERS_VERSION, AnyText, Family, Model, Shift, TextPart
 from mezzotint.families.layouts import folder as layout
 from mezzotint.families.layouts import unet_diffusers
+from mezzotint.families.picture_configs import picture_configs, picture_index
 from mezzotint.families.t5_part import T5Part
 from mezzotint.nets.mmdit import MMDiTGeometry
 from mezzotint.nets.unet import UNetGeometry
 from mezzotint.text.vocabulary import END, START, Vocabulary
-
-DIFFUSERS_VERSION = "0.35.0"
-"""The version whose reading of these files is meant; readers apply old defaults to files without one."""
 
 Json = Mapping[str, object]
 
@@ -33,7 +31,7 @@ def folder_configs(model: Model) -> dict[str, Json]:
     }
     for part in filter(family.present, family.texts):
         configs |= _text_files(part, _text_class(part, family))
-    return configs
+    return configs | picture_configs(family)
 
 
 def _text_files(part: AnyText, kind: str) -> dict[str, Json]:
@@ -85,13 +83,12 @@ def model_index(family: Family) -> Json:
         "_class_name": family.diffusers.pipeline,
         "_diffusers_version": DIFFUSERS_VERSION,
         **family.diffusers.settings,
-        "feature_extractor": nothing,
-        "image_encoder": nothing,
         "scheduler": ["diffusers", _scheduler_class(family)],
         "text_encoder": nothing,
         "tokenizer": nothing,
         denoiser_folder(family).removesuffix("/"): ["diffusers", denoiser_config(family)["_class_name"]],
         "vae": ["diffusers", "AutoencoderKL"],
+        **picture_index(family),
     }
     for part in family.texts:
         text, tokenizer = layout.OURS[part.name].removesuffix("/"), tokenizer_folder(part)

@@ -50,8 +50,11 @@ def tiny_geometry(shapes: Shapes) -> TinyGeometry:
     )
 
 
-def depth_geometry(shapes: Shapes, eps: float = DEPTH_EPS, groups: int = 32) -> DepthGeometry:
-    """The depth network of these weights; the layers it reads are the ninth and the twelfth, as published."""
+def depth_geometry(
+    shapes: Shapes, eps: float = DEPTH_EPS, heads: int | None = None, groups: int = 32
+) -> DepthGeometry:
+    """The depth network of these weights; the layers it reads are the ninth and the twelfth, and `heads` None are as
+    wide, as published."""
     width = shapes.side("class_token", 2)
     stages = [shapes.side(f"stem.stages.{i}.blocks.0.conv3.weight", 0) for i in range(3)]
     blocks = [shapes.count(f"stem.stages.{i}.blocks") for i in range(3)]
@@ -63,7 +66,7 @@ def depth_geometry(shapes: Shapes, eps: float = DEPTH_EPS, groups: int = 32) -> 
         groups=groups,
         width=width,
         layers=shapes.count("blocks"),
-        heads=max(1, width // DEPTH_HEAD_WIDTH),
+        heads=heads or max(1, width // DEPTH_HEAD_WIDTH),
         hidden=shapes.side("blocks.0.fc1.weight", 0),
         fusion=shapes.side("necks.0.weight", 0),
         head=shapes.side("head.conv2.weight", 0),

@@ -45,14 +45,15 @@ def open_vision(source: TensorSource, heads: int | None = None, activation: str 
     return opened(source, table_for(source, VISION), make)
 
 
-def open_depth(source: TensorSource, eps: float | None = None) -> DepthNet:
-    """The depth network in `source`; `eps` of its layer norms as its configuration has it, None the authors'.
+def open_depth(source: TensorSource, eps: float | None = None, heads: int | None = None) -> DepthNet:
+    """The depth network in `source`; `eps` of its layer norms and `heads` as its configuration has them, None the
+    authors'.
 
     Raises WeightsMismatch and BadModelFile as `open_vision` does.
     """
 
     def make(shapes: Shapes) -> DepthNet:
-        return DepthNet(depth_geometry(shapes, DEPTH_EPS if eps is None else eps))
+        return DepthNet(depth_geometry(shapes, DEPTH_EPS if eps is None else eps, heads))
 
     return opened(source, table_for(source, DEPTH), make)
 

@@ -81,7 +81,7 @@ SD2_DEPTH = replace(
     pictures=MappingProxyType({DEPTH: DepthGeometry()}),
     needs=(PICTURE,),
     sides=MappingProxyType({}),
-    diffusers=Diffusers("StableDiffusionDepth2ImgPipeline"),
+    diffusers=Diffusers("StableDiffusionDepth2ImgPipeline", settings=MappingProxyType({})),
 )
 """The depth of the picture joins the latent: 4 + 1 channels."""
 
@@ -95,6 +95,11 @@ SD2_UNCLIP = replace(
     needs=(PICTURE,),
     defaults=replace(SD2.defaults, width=768, height=768),
     sides=MappingProxyType({}),
-    diffusers=Diffusers("StableUnCLIPImg2ImgPipeline", CLASS_EMBEDDING),
+    diffusers=Diffusers(
+        "StableUnCLIPImg2ImgPipeline",
+        CLASS_EMBEDDING,
+        MappingProxyType({}),
+        noises=MappingProxyType({"image_noising_scheduler": {"beta_schedule": "squaredcos_cap_v2"}}),
+    ),
 )
 """The noised image embedding of CLIP and the level of that noise are added to the time (H; L is 768 wide)."""

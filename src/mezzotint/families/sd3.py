@@ -8,11 +8,10 @@ nothing but its defaults.
 """
 
 from dataclasses import replace
-from types import MappingProxyType
 
 from mezzotint.diffusion.prediction import FLOW
 from mezzotint.families.conditions import joint
-from mezzotint.families.family import Defaults, Diffusers, Family, Latent, Shift, TextPart
+from mezzotint.families.family import PROMPTED, Defaults, Diffusers, Family, Latent, Shift, TextPart
 from mezzotint.families.sdxl import TEXT_G, TEXT_L
 from mezzotint.families.t5_part import T5Part
 from mezzotint.nets.autoencoder import AutoencoderGeometry
@@ -43,7 +42,7 @@ SD3_MEDIUM = Family(
     latent=Latent(channels=16, factor=8, scale=1.5305, shift=0.0609),
     defaults=_defaults(28, 7.0),
     condition=joint,
-    diffusers=Diffusers("StableDiffusion3Pipeline", settings=MappingProxyType({}), projects=True),
+    diffusers=Diffusers("StableDiffusion3Pipeline", settings=PROMPTED, projects=True),
 )
 
 SD35_MEDIUM = replace(

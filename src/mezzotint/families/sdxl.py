@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from mezzotint.diffusion.prediction import NOISE
 from mezzotint.families.conditions import refiner, sdxl
-from mezzotint.families.family import Betas, Defaults, Diffusers, Family, Latent, TextPart
+from mezzotint.families.family import PROMPTED, Betas, Defaults, Diffusers, Family, Latent, TextPart
 from mezzotint.families.sd1 import AUTOENCODER, CLIP_L, MASK, PICTURE
 from mezzotint.nets.clip import ClipGeometry
 from mezzotint.nets.unet import UNetGeometry, Vector
@@ -61,7 +61,8 @@ SDXL = Family(
     condition=sdxl,
     head_width=64,
     diffusers=Diffusers(
-        "StableDiffusionXLPipeline", settings=MappingProxyType({"force_zeros_for_empty_prompt": True})
+        "StableDiffusionXLPipeline",
+        settings=MappingProxyType({**PROMPTED, "force_zeros_for_empty_prompt": True}),
     ),
 )
 
@@ -103,7 +104,9 @@ SDXL_REFINER = replace(
     condition=refiner,
     diffusers=Diffusers(
         "StableDiffusionXLImg2ImgPipeline",
-        settings=MappingProxyType({"force_zeros_for_empty_prompt": False, "requires_aesthetics_score": True}),
+        settings=MappingProxyType(
+            {**PROMPTED, "force_zeros_for_empty_prompt": False, "requires_aesthetics_score": True}
+        ),
     ),
 )
 """Draws from a text alone, too, though it was trained for the last fifth of the way only."""

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import cast
 
 from mezzotint.families import controls, pictures
+from mezzotint.families.configs import DEPTH_SETTINGS, VISION_SETTINGS
 from mezzotint.families.geometry import Shapes
 from mezzotint.families.layouts import checker_hf, tiny_numbered
 from mezzotint.families.picture_geometry import VISION_HEADS, vision_geometry
@@ -37,10 +38,6 @@ CONTROL: Settings = MappingProxyType(
         "global_pool_conditions": (False,),
         "norm_num_groups": (32,),
     }
-)
-VISION: Settings = MappingProxyType({"layer_norm_eps": (1e-5,)})
-DEPTH: Settings = MappingProxyType(
-    {"backbone_out_indices": ([0, 1, 8, 11],), "hidden_act": ("gelu",), "is_hybrid": (True,)}
 )
 TINY: Settings = MappingProxyType(
     {
@@ -148,14 +145,14 @@ def adapter_at(path: Path) -> T2IAdapter:
 
 def vision_at(path: Path) -> ClipVision:
     """The CLIP vision tower at `path`. Raises what `standing` and opening it raise."""
-    found = standing(path, VISION)
+    found = standing(path, VISION_SETTINGS)
     return pictures.open_vision(found.source, found.heads("num_attention_heads"), found.text("hidden_act"))
 
 
 def depth_at(path: Path) -> DepthNet:
     """The depth network at `path`. Raises what `standing` and opening it raise."""
-    found = standing(path, DEPTH)
-    return pictures.open_depth(found.source, found.eps("layer_norm_eps"))
+    found = standing(path, DEPTH_SETTINGS)
+    return pictures.open_depth(found.source, found.eps("layer_norm_eps"), found.heads("num_attention_heads"))
 
 
 def tiny_at(path: Path, other: Path | None = None) -> TinyAutoencoder:
@@ -180,7 +177,7 @@ def checker_at(path: Path) -> SafetyChecker:
     inside = path / checker_hf.PREFIX
     found = standing(inside if inside.is_dir() else path)
     tower = found.part("vision_config")
-    check_settings(tower, VISION)
+    check_settings(tower, VISION_SETTINGS)
 
     def make(shapes: Shapes) -> SafetyChecker:
         vision = vision_geometry(

@@ -7,7 +7,7 @@ chooses a row of an embedding. Source: Stability-AI/stablediffusion, configs/sta
 from types import MappingProxyType
 
 from mezzotint.diffusion.prediction import VELOCITY
-from mezzotint.families.family import SAFETY, Betas, Defaults, Diffusers, Family, Latent
+from mezzotint.families.family import Betas, Defaults, Diffusers, Family, Latent
 from mezzotint.families.sd1 import PICTURE
 from mezzotint.families.sd2 import OPEN_CLIP_H
 from mezzotint.nets.autoencoder import AutoencoderGeometry
@@ -37,6 +37,23 @@ X4_UPSCALER = Family(
     needs=(PICTURE,),
     sides=MappingProxyType({}),
     diffusers=Diffusers(
-        "StableDiffusionUpscalePipeline", settings=MappingProxyType({**SAFETY, "max_noise_level": 350})
+        "StableDiffusionUpscalePipeline",
+        settings=MappingProxyType(
+            {
+                "feature_extractor": (None, None),
+                "max_noise_level": 350,
+                "safety_checker": (None, None),
+                "watermarker": (None, None),
+            }
+        ),
+        noises=MappingProxyType(
+            {
+                "low_res_scheduler": {
+                    "beta_end": 0.02,
+                    "beta_schedule": "scaled_linear",
+                    "beta_start": 0.0001,
+                }
+            }
+        ),
     ),
 )

@@ -8,6 +8,7 @@ Shapes: B batch, P width of the vectors.
 """
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,13 @@ def cosine_signal(levels: int = LEVELS) -> Tensor:
     signal = torch.cos((t + 0.008) / 1.008 * math.pi / 2) ** 2
     betas = (1 - signal[1:] / signal[:-1]).clamp(max=STEEPEST)
     return torch.cumprod(1 - betas, dim=0)
+
+
+@dataclass(frozen=True)
+class AugmentorGeometry:
+    """The sizes of a noise augmentor: `width` P of the vectors."""
+
+    width: int
 
 
 class NoiseAugmentor(nn.Module):

@@ -19,6 +19,7 @@ from mezzotint.families.family import Family
 from mezzotint.families.layouts import single_file
 from mezzotint.families.registry import Located, find, open_model
 from mezzotint.families.resolve import resolve
+from mezzotint.families.statistics import said
 from mezzotint.families.tables import single_file_of
 from mezzotint.text.vocabulary import clip_vocabulary
 from mezzotint.values.errors import BadModelFile, OutputFailed
@@ -121,8 +122,10 @@ def write(model: Named, target: Path, storage: str = KEPT) -> None:
             raise OutputFailed(
                 target, "a single file cannot hold this model's own vocabulary", hint="write a folder instead"
             )
-        theirs = single_file_of(model.family).export(InMemory(target, stored | _unread_layers(model, stored)))
-        save_tensors(theirs | _markers(model), target, model.metadata)
+        ours = said(model.family, stored) | _unread_layers(model, stored)
+        theirs = single_file_of(model.family).export(InMemory(target, ours))
+        beside = converted(_text_half(model), storage) | _markers(model)
+        save_tensors(theirs | beside, target, model.metadata)
         return
     export_diffusers(open_model(model.located), target, stored)
 
@@ -142,6 +145,15 @@ def _unread_layers(model: Named, stored: Mapping[str, Tensor]) -> dict[str, Tens
                 if name.startswith(old)
             }
     return zeros
+
+
+def _text_half(model: Named) -> dict[str, Tensor]:
+    """The text half of the image encoder, which nothing reads, as the single file that `model` came from has it."""
+    resolved = model.located.resolved
+    if resolved is None or resolved.checkpoint.layout != SINGLE_FILE:
+        return {}
+    source = resolved.checkpoint.source
+    return {name: source.tensor(name) for name in single_file.TEXT_HALF.match(source).dropped}
 
 
 def _markers(model: Named) -> dict[str, Tensor]:

@@ -3,7 +3,15 @@
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from mezzotint.families.layouts import autoencoder_diffusers, clip_hf, unet_diffusers
+from mezzotint.families.layouts import (
+    augmentor,
+    autoencoder_diffusers,
+    clip_hf,
+    depth_hf,
+    single_file,
+    unet_diffusers,
+    vision_hf,
+)
 from mezzotint.weights.layout import Layout, joined
 
 UNET, TRANSFORMER = "unet/", "transformer/"
@@ -14,6 +22,16 @@ OURS: Mapping[str, str] = MappingProxyType(
     {"text": TEXT, "text_l": TEXT, "text_g": TEXT_2, "clip_l": TEXT, "clip_g": TEXT_2, "t5": TEXT_3}
 )
 """The folder of each of our text encoders."""
+
+DEPTH, IMAGE, AUGMENTOR = "depth_estimator/", "image_encoder/", augmentor.FOLDER
+PICTURES: Mapping[str, tuple[Layout, str]] = MappingProxyType(
+    {
+        DEPTH: (depth_hf.LAYOUT, single_file.DEPTH),
+        IMAGE: (vision_hf.LAYOUT, single_file.IMAGE),
+        AUGMENTOR: (augmentor.DIFFUSERS, single_file.AUGMENTOR),
+    }
+)
+"""Where what looks at a picture before the UNet does lies: how the names below are spelt, and which of ours it is."""
 
 UNUSED = ("safety_checker/**",)
 """Parts of published folders that are no part of drawing; their files are not opened."""
@@ -26,8 +44,16 @@ def layout(texts: Mapping[str, str], added: str = unet_diffusers.ADD_EMBEDDING) 
         unet_diffusers.layout(added).under(UNET, "unet."),
         autoencoder_diffusers.LAYOUT.under(AUTOENCODER, "autoencoder."),
         *(clip_hf.LAYOUT.under(theirs, f"{ours}.") for theirs, ours in texts.items()),
+        *(table.under(theirs, f"{ours}.") for theirs, (table, ours) in PICTURES.items()),
         Layout((), UNUSED),
     )
+
+
+def pictures_in(unet: Iterable[str]) -> tuple[str, ...]:
+    """The folders of what looks at a picture for a UNet with these names. An image encoder belongs to a UNet that its
+    vectors are projected for; beside others lies one for an IP-Adapter."""
+    vectors = f"{unet_diffusers.CLASS_EMBEDDING}linear_1.weight" in unet
+    return tuple(folder for folder in PICTURES if vectors or folder == DEPTH)
 
 
 LAYOUT = layout({TEXT: "text"})

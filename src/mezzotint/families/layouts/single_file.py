@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from mezzotint.families.layouts import (
+    augmentor,
     autoencoder_ldm,
     clip_hf,
     clip_open,
@@ -11,6 +12,7 @@ from mezzotint.families.layouts import (
     unet_ldm,
     vision_open,
 )
+from mezzotint.families.layouts.schedule import SCHEDULE
 from mezzotint.weights.layout import Layout, joined
 
 UNET = "model.diffusion_model."
@@ -39,27 +41,9 @@ V_PREDICTION = "v_pred"
 ZERO_SNR = "ztsnr"
 """A marker without content: the network was trained up to pure noise."""
 
-SCHEDULE = (
-    "betas",
-    "alphas_cumprod",
-    "alphas_cumprod_prev",
-    "sqrt_alphas_cumprod",
-    "sqrt_one_minus_alphas_cumprod",
-    "log_one_minus_alphas_cumprod",
-    "sqrt_recip_alphas_cumprod",
-    "sqrt_recipm1_alphas_cumprod",
-    "posterior_variance",
-    "posterior_log_variance_clipped",
-    "posterior_mean_coef1",
-    "posterior_mean_coef2",
-    "lvlb_weights",
-    "logvar",
-)
-"""Buffers of the training code; the family knows the schedule."""
-
 SCHEDULES = (
     *SCHEDULE,
-    *(f"{part}.{name}" for part in ("low_scale_model", "noise_augmentor") for name in SCHEDULE),
+    *(f"low_scale_model.{name}" for name in SCHEDULE),
 )
 SIGMAS = ("denoiser.sigmas",)
 """The same in sgm."""
@@ -68,11 +52,17 @@ AVERAGED = ("model_ema.**",)
 """A second copy of the UNet, averaged over training, beside the one that is used."""
 
 
-DEPTH, IMAGE = "depth", "image"
+DEPTH, IMAGE, AUGMENTOR = "depth", "image", "augmentor"
 PICTURES = joined(
-    depth_timm.LAYOUT.under("", f"{DEPTH}."), vision_open.LAYOUT.under(vision_open.UNCLIP, f"{IMAGE}.")
+    depth_timm.LAYOUT.under("", f"{DEPTH}."),
+    vision_open.LAYOUT.under(vision_open.UNCLIP, f"{IMAGE}."),
+    augmentor.LDM.under("", f"{AUGMENTOR}."),
 )
-"""Networks that look at a picture before a UNet does: the depth of SD 2 depth, the image encoder of unCLIP."""
+"""What looks at a picture before a UNet does: the depth of SD 2 depth, the image encoder of unCLIP and the statistics
+of its answers."""
+
+TEXT_HALF = Layout((), vision_open.TEXT_HALF).under(vision_open.UNCLIP, "")
+"""The text half of unCLIP's image encoder, which nothing reads: single files keep it, folders have no place for it."""
 
 
 def texts_in(names: Iterable[str]) -> tuple[str, ...]:
