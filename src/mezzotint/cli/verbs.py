@@ -72,7 +72,10 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "inspect": Verb(
             "inspect",
             "show what a picture or a model holds",
-            (word("file", Path, "picture, model file or model folder"),),
+            (
+                word("file", Path, "picture, model file or model folder"),
+                Flag("json", bool, "print it as JSON, for programs"),
+            ),
         ),
         "explain": Verb(
             "explain",

@@ -1,12 +1,15 @@
 """Says what a file or folder is, for people: a model's family and parts, a picture's recipe and settings.
 
-Takes a path, gives a Report. Reads headers only and opens no network. What was found but cannot be used is said in
-the report; only what cannot be read at all is raised.
+Takes a path, gives a Report. Reads headers only, but for the hash of a model file, and opens no network. What was
+found but cannot be used is said in the report; only what cannot be read at all is raised.
 """
 
 from pathlib import Path
 
-from mezzotint.engine.report import Report, Section, rows
+from mezzotint.engine.add_ons import inversion, training
+from mezzotint.engine.model import sha256_of
+from mezzotint.engine.report import Report, Row, Section, rows
+from mezzotint.families.kinds import INVERSION, LORA
 from mezzotint.families.recognise import Recognised, recognise
 from mezzotint.values import metadata
 from mezzotint.values.errors import BadModelFile
@@ -14,13 +17,27 @@ from mezzotint.values.facts import RunFacts
 from mezzotint.values.metadata import Found
 from mezzotint.values.options import flatten
 from mezzotint.values.recipe import Recipe
+from mezzotint.weights.hashes import Told
 
+SHORT = 10
+"""Digits of a file's hash that web UIs show ("AutoV2")."""
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF")
 
 
-def inspect(path: Path) -> Report:
-    """What `path` is. Raises BadPicture, BadModelFile, PickleRefused, ModelNotFound for what cannot be read."""
-    return _picture(path) if _is_picture(path) else _model(recognise(path))
+def inspect(path: Path, told: Told | None = None) -> Report:
+    """What `path` is; `told` hears of the hashing of a model file that was not hashed before.
+
+    Raises BadPicture, BadModelFile, PickleRefused, ModelNotFound for what cannot be read.
+    """
+    if _is_picture(path):
+        return _picture(path)
+    return _model(recognise(path), _hashes(path, told) if path.is_file() else ())
+
+
+def _hashes(path: Path, told: Told | None) -> tuple[Row, ...]:
+    """The hash of a file's bytes, and the beginning of it that web UIs show."""
+    found = sha256_of(path, told)
+    return ("sha256", found), ("short hash", found[:SHORT])
 
 
 def _is_picture(path: Path) -> bool:
@@ -36,7 +53,7 @@ def _is_picture(path: Path) -> bool:
 
 def _picture(path: Path) -> Report:
     found = metadata.read(path)
-    sections = [Section(str(path), (("kind", "a picture"), ("holds", found.describe())))]
+    sections = [Section(str(path), (("kind", "a picture"), ("holds", found.describe())), "file")]
     if found.recipe is not None:
         sections.append(Section("Recipe", _recipe_rows(found.recipe)))
     if found.facts is not None:
@@ -64,7 +81,7 @@ def _infotext_section(found: Found) -> Section:
     )
 
 
-def _model(found: Recognised) -> Report:
+def _model(found: Recognised, hashes: tuple[Row, ...]) -> Report:
     about = rows(
         [
             ("kind", found.kind),
@@ -78,9 +95,13 @@ def _model(found: Recognised) -> Report:
             ("draws from", " and ".join(("a text", *found.needs)) if found.family else None),
             ("stored as", found.precision),
             ("parameters", f"{found.parameters:,}"),
+            ("made for", " or ".join(found.fits)),
+            ("missing", " and ".join(found.missing)),
         ]
     )
-    sections = [Section(str(found.path), about)]
+    more = inversion(found.path) if found.kind == INVERSION else ()
+    sections = [Section(str(found.path), (*about, *more, *hashes), "file")]
+    sections += training(found.metadata) if found.kind == LORA else ()
     if found.decided_by:
         sections.append(Section("Decided by", rows(found.decided_by.items())))
     if found.problems:

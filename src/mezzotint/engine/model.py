@@ -21,7 +21,7 @@ from mezzotint.families.registry import Located, files_of, find, open_model
 from mezzotint.families.taught import TaughtWords
 from mezzotint.values.errors import BadModelFile, ModelNotFound
 from mezzotint.values.recipe import AdapterUse, InversionUse, ModelUse
-from mezzotint.weights.hashes import file_hash
+from mezzotint.weights.hashes import Told, file_hash
 
 Identity = tuple[tuple[str, int, int, int], ...]
 """Name, inode, size and time of change of every file of a model."""
@@ -123,11 +123,11 @@ def identity(path: Path) -> Identity:
     return tuple((name, s.st_ino, s.st_size, s.st_mtime_ns) for name, s in stats)
 
 
-def sha256_of(path: Path) -> str:
-    """The hash of a file's bytes. Raises ModelNotFound."""
+def sha256_of(path: Path, told: Told | None = None) -> str:
+    """The hash of a file's bytes; `told` hears of the reading. Raises ModelNotFound."""
     try:
         with open(path, "rb") as file:
-            return file_hash(file, path)
+            return file_hash(file, path, told)
     except (OSError, ValueError):
         raise ModelNotFound(str(path), "check the path of the adapter: there is no such file") from None
 

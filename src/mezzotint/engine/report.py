@@ -11,10 +11,11 @@ Row = tuple[str, str]
 
 @dataclass(frozen=True)
 class Section:
-    """A title with rows of a name and its value."""
+    """A title with rows of a name and its value; `key` is what programs call it, the title where it is empty."""
 
     title: str
     rows: tuple[Row, ...]
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,22 @@ class Report:
     """Sections in the order of reading."""
 
     sections: tuple[Section, ...]
+
+    def to_plain(self) -> dict[str, dict[str, str | list[str]]]:
+        """The report for programs: values by name by section, all of them text; a name that is there several times
+        has a list. Names are in small letters with underscores."""
+        return {_key(section.key or section.title): _named(section.rows) for section in self.sections}
+
+
+def _named(rows: tuple[Row, ...]) -> dict[str, str | list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, value in rows:
+        found.setdefault(_key(name), []).append(value)
+    return {name: values if len(values) > 1 else values[0] for name, values in found.items()}
+
+
+def _key(title: str) -> str:
+    return title.lower().replace(" ", "_")
 
 
 def rows(pairs: Iterable[tuple[str, object]]) -> tuple[Row, ...]:

@@ -23,6 +23,10 @@ ADD_ONS: Mapping[str, re.Pattern[str]] = MappingProxyType(
             r"|\.(?:hada_w1_a|lokr_w[12](?:_a)?|oft_blocks|oft_diag|on_input|ia3_l)\b)"
         ),
         "a ControlNet": re.compile(r"(?:control_model|controlnet_cond_embedding)\."),
+        "a T2I-Adapter": re.compile(r"(?:body\.\d+\.(?:block[12]|in_conv|body)\.|adapter\.)"),
+        "an upscaler of pictures": re.compile(
+            r"(?:(?:body|RRDB_trunk)\.\d+\.(?:rdb|RDB)1\.|model\.1\.sub\.\d+\.|layers\.\d+\.residual_group\.)"
+        ),
         "a vision tower": re.compile(r"(?:vision_model|visual)\."),
         "a tiny autoencoder": re.compile(r"(?:decoder\.layers\.\d+\.(?:conv|weight)|\d+\.conv\.\d+\.)"),
         "a depth network": re.compile(r"dpt\."),
@@ -75,10 +79,24 @@ def kind_of(names: Iterable[str]) -> str:
     for kind, sign in ADD_ONS.items():
         if any(sign.match(name) for name in listed):
             return kind
-    parts = [part for part, sign in PARTS.items() if any(sign.match(name) for name in listed)]
+    parts = parts_in(listed)
     if len(parts) == len(PARTS) - 1 and not {"an autoencoder", "a text encoder"}.difference(parts):
         return MODEL
     return f"{' and '.join(parts)} alone" if parts else UNKNOWN
+
+
+def parts_in(names: Iterable[str]) -> list[str]:
+    """Which of PARTS these names speak of."""
+    listed = list(names)
+    return [part for part, sign in PARTS.items() if any(sign.match(name) for name in listed)]
+
+
+def absent_in(names: Iterable[str]) -> tuple[str, ...]:
+    """What a file with some part of a model lacks of a whole one; nothing for a file with none."""
+    present = set(parts_in(names))
+    lacks = {"an autoencoder", "a text encoder"} - present
+    denoiser = present - {"an autoencoder", "a text encoder"}
+    return tuple(sorted(lacks | (set() if denoiser else {"a denoiser"}))) if present else ()
 
 
 def hint_for(kind: str, otherwise: str = WHOLE) -> str:

@@ -5,14 +5,15 @@ Takes a path, gives a `Recognised`. Reads headers and small files only; what can
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
 
 from mezzotint.families import mini
 from mezzotint.families.checkpoint import open_checkpoint
-from mezzotint.families.kinds import MODEL, kind_of
+from mezzotint.families.fitting import fits
+from mezzotint.families.kinds import ADD_ONS, MODEL, absent_in, kind_of
 from mezzotint.families.registry import find
 from mezzotint.families.resolve import Resolved, resolve
 from mezzotint.values.errors import MezzotintError
@@ -29,7 +30,9 @@ class Recognised:
     `kind` is "a model" or what else it is; `family`, `prediction` ("noise" or "velocity") and `layout` are None where
     they are unknown; `pure_noise` says that it was trained up to it. `precision` is the type most values are stored in,
     `parameters` counts the values that are used (all, where it cannot be told). `needs` says what it draws from besides
-    a text. `decided_by` names for each answer what gave it; `problems` say why it cannot draw.
+    a text. `decided_by` names for each answer what gave it; `problems` say why it cannot draw. `fits` are the
+    families that an add-on is made for, `missing` the parts of a model that are not there, `metadata` is the file's own
+    text: anything.
     """
 
     path: Path
@@ -43,6 +46,9 @@ class Recognised:
     needs: tuple[str, ...]
     decided_by: Mapping[str, str]
     problems: tuple[str, ...]
+    fits: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def recognise(path: Path) -> Recognised:
@@ -57,6 +63,9 @@ def recognise(path: Path) -> Recognised:
         resolved = resolve(checkpoint, None)
     except MezzotintError as error:
         problems = (str(error),)
+    families, told = fits(kind, checkpoint.source)
+    by = {"kind": "names of the tensors", **({"fits": told} if told else {})}
+    absent = () if kind in ADD_ONS else absent_in(checkpoint.source)
     counted = resolved.table.match(checkpoint.source).taken if resolved else checkpoint.source
     sizes = _sizes(checkpoint.source[name] for name in counted)
     return Recognised(
@@ -69,8 +78,11 @@ def recognise(path: Path) -> Recognised:
         precision=next((name for name, _ in sizes.most_common(1)), "none"),
         parameters=sizes.total(),
         needs=resolved.family.needs if resolved else (),
-        decided_by=resolved.decided_by if resolved else MappingProxyType({"kind": "names of the tensors"}),
+        decided_by=resolved.decided_by if resolved else MappingProxyType(by),
         problems=problems,
+        fits=families,
+        missing=tuple(sorted(resolved.family.missing)) if resolved else absent,
+        metadata=checkpoint.source.metadata,
     )
 
 
