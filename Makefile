@@ -18,6 +18,8 @@ check-all:  ## check, then all tests, the slow ones too
 bench:      ## speed beside diffusers, printed as the README's table
 	python bench/first_picture.py
 	python bench/opening.py
+	python bench/switching.py
+	python bench/bad_files.py
 
 bench-samplers: ## samplers and steps on the embedded model; DATA names the folder of `mezzotint data build`
 	python bench/samplers.py --data $(or $(DATA),data/mini)
