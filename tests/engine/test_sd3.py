@@ -8,14 +8,13 @@ import torch
 from adapters.loras import rand
 from cli.commands import here
 from engine.recipes import Engine, draw, pixels, recipe
-from families.reduced import saved, single, small, weights
+from families.reduced import file_without, part_file, saved, single
 from mezzotint.engine.api import generate
 from mezzotint.engine.replay import Replay, replay
 from mezzotint.engine.replay import saved as found
-from mezzotint.families.layouts.mmdit_checkpoint import CLIP
 from mezzotint.values.errors import BadValue, WeightsMismatch
 from mezzotint.values.recipe import PartUse, Recipe
-from mezzotint.weights.files import InMemory, save_tensors
+from mezzotint.weights.files import save_tensors
 
 
 def autoencoder(times: float) -> dict[str, torch.Tensor]:
@@ -28,14 +27,9 @@ def autoencoder(times: float) -> dict[str, torch.Tensor]:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model without T5 and CLIP-G, both CLIP encoders in files of their own, and another autoencoder."""
     folder = tmp_path_factory.mktemp("sd3")
-    gone = ("text_encoders.t5xxl.", "text_encoders.clip_g.")
-    save_tensors(
-        {n: t for n, t in single("sd3-medium").items() if not n.startswith(gone)}, folder / "a.safetensors"
-    )
-    ours = weights(small("sd3-medium"))
+    file_without(folder / "a.safetensors", "t5", "clip_g")
     for text in ("clip_l", "clip_g"):
-        own = {n.removeprefix(f"{text}."): t for n, t in ours.items() if n.startswith(f"{text}.")}
-        save_tensors(CLIP.export(InMemory(folder, own)), folder / f"{text}.safetensors")
+        part_file(folder / f"{text}.safetensors", text)
     save_tensors(autoencoder(1.1), folder / "vae.safetensors")
     return folder
 

@@ -20,15 +20,16 @@ from adapters.loras import published
 from adapters.test_dialects import whole
 from adapters.test_image_prompt import UNET as PROMPTED
 from adapters.test_image_prompt import file_of
-from families.matrix_rows import MODEL, ROWS, Row
+from families.matrix_rows import MODEL, ROWS, TEXTLESS, Row
 from families.published import FOLDER_OF, checkpoint, tensors
-from families.reduced import FAMILIES, saved, small
+from families.reduced import ALL, TEXTS, file_without, part_file, saved, small
 from families.test_controls import TOYS, spelled
 from families.test_controls import weights as random_weights
 from families.test_pictures import TOWER
 from mezzotint.adapters.image_prompt import form_of, open_image_prompt
 from mezzotint.adapters.inversion import inversion_in
 from mezzotint.adapters.lora import bound
+from mezzotint.diffusion.prediction import FLOW
 from mezzotint.families.conditions import Asked
 from mezzotint.families.controls import controlnet_table, open_controlnet
 from mezzotint.families.export import export_diffusers
@@ -43,6 +44,7 @@ from mezzotint.families.layouts import (
     vision_hf,
     vision_open,
 )
+from mezzotint.families.parts import CLIP, T5, Piece, open_piece
 from mezzotint.families.pictures import open_tiny, open_vision
 from mezzotint.families.registry import open_model
 from mezzotint.families.resolve import Resolved, resolve
@@ -52,12 +54,13 @@ from mezzotint.nets.tiny import TinyAutoencoder, TinyGeometry
 from mezzotint.nets.unet import UNetGeometry
 from mezzotint.nets.vision import ClipVision
 from mezzotint.values.errors import MezzotintError
-from mezzotint.values.recipe import ModelUse
+from mezzotint.values.recipe import ModelUse, PartUse
 from mezzotint.weights.files import InMemory
 from mezzotint.weights.layout import Layout
 
 PARITY = Path(__file__).parents[1] / "parity"
-KINDS = tuple(sorted(path.name.removesuffix(".json.gz") for path in FOLDER_OF.glob("*.json.gz")))
+PUBLISHED = tuple(sorted(path.name.removesuffix(".json.gz") for path in FOLDER_OF.glob("*.json.gz")))
+KINDS = (*PUBLISHED, *(kind + TEXTLESS for kind in PUBLISHED if kind.startswith("sd3_sd3")))
 YES = "yes"
 
 
@@ -95,7 +98,7 @@ def _tried(look: Callable[[], str]) -> str:
 def recognised(kind: str, row: Row) -> str:
     """What names and shapes alone say: the family of a model, the kind of anything else."""
     found = kind_of(_names(kind))
-    if found == MODEL and row.family is not None:
+    if found == row.called and (found == MODEL or kind.endswith(TEXTLESS)):
         found = _resolved(kind).family.name
     return YES if found in (row.called, row.family) else f"no: as {found}"
 
@@ -167,7 +170,7 @@ def runs(name: str) -> bool:
 
 @cache
 def _meta(kind: str) -> dict[str, Tensor]:
-    return tensors(kind, optional=True)
+    return tensors(kind.removesuffix(TEXTLESS), optional=not kind.endswith(TEXTLESS))
 
 
 def _names(kind: str) -> list[str]:
@@ -187,7 +190,12 @@ def table(kind: str) -> Layout:
 
 @cache
 def _resolved(kind: str) -> Resolved:
-    return resolve(checkpoint(kind, _meta(kind)), None)
+    parts = [_piece(text) for text in TEXT_FILES] if kind.endswith(TEXTLESS) else []
+    return resolve(checkpoint(kind.removesuffix(TEXTLESS), _meta(kind)), None, pieces=parts)
+
+
+def _piece(kind: str) -> Piece:
+    return Piece(TEXT_FILES[kind], InMemory(Path(kind), _meta(kind)), table(kind))
 
 
 def _unet(names: list[str], source: InMemory) -> Layout:
@@ -245,6 +253,9 @@ def _word(kind: str) -> str:
     return str(len(found))
 
 
+TEXT_FILES = {"sd3_text_clip_l": CLIP, "sd3_text_clip_g": CLIP, "sd3_text_t5xxl": T5}
+"""The published files of the text encoders of SD 3, as what they are opened."""
+
 READERS: Mapping[str, Callable[[str], str]] = {"lora": _lora, "embedding": _word}
 """Kinds that are bound to a model or a prompt, without a table that writes them."""
 
@@ -254,32 +265,46 @@ def opens(kind: str, row: Row) -> str:
     if kind.partition("_")[0] in READERS:
         return YES if keys(kind).isdecimal() else keys(kind)
     if row.family is not None:
-        folder = kind.startswith("diffusers")
-        return _finite(drawn(row.family, folder)) + ("" if row.called == MODEL else ", in its folder")
+        write = (
+            as_parts if kind.endswith(TEXTLESS) else as_folder if kind.startswith("diffusers") else as_file
+        )
+        return _finite(drawn(row.family, write)) + row.how
     for start, make in SMALL.items():
         if kind.startswith(start):
             return _finite(make(kind))
-    return "not alone"
+    return "no: nothing opens it"
 
 
 def _finite(answer: Tensor) -> str:
     return YES if bool(answer.isfinite().all()) and float(answer.std()) > 0 else "no: no numbers"
 
 
+def as_file(family: str, place: Path) -> ModelUse:
+    """A small model in a single file, which does not tell noise from velocity."""
+    own = small(family).prediction
+    return ModelUse(base=str(saved(family, place)), prediction=None if own is FLOW else own.name)
+
+
+def as_folder(family: str, place: Path) -> ModelUse:
+    """A small model in a diffusers folder."""
+    export_diffusers(small(family), place / "model")
+    return ModelUse(base=str(place / "model"))
+
+
+def as_parts(family: str, place: Path) -> ModelUse:
+    """A small model in a single file without text encoders, and each of them in a file of its own."""
+    parts = tuple(PartUse(file=str(part_file(place / f"{text}.safetensors", text))) for text in TEXTS)
+    return ModelUse(base=str(file_without(place / "model.safetensors", *TEXTS, name=family)), parts=parts)
+
+
 @cache
 @torch.no_grad()
-def drawn(family: str, folder: bool) -> Tensor:
+def drawn(family: str, write: Callable[[str, Path], ModelUse]) -> Tensor:
     """One call of the denoiser and the decoder of a small model of `family` that was written and opened."""
-    made = small(family) if family in FAMILIES else None
-    if made is None:
+    if family not in ALL:
         raise KeyError(f"{family} is not drawn with yet")
     with TemporaryDirectory() as place:
-        path = Path(place) / "model"
-        if folder:
-            export_diffusers(made, path)
-        else:
-            path = saved(family, Path(place))
-        model = open_model(ModelUse(base=str(path), prediction=made.prediction.name))
+        model = open_model(write(family, Path(place)))
     return model.autoencoder.decode(_called(model))
 
 
@@ -339,6 +364,19 @@ def _tiny(kind: str) -> Tensor:
 
 
 @torch.no_grad()
+def _read(kind: str) -> Tensor:
+    """The states of a prompt of a model that has no other text encoder."""
+    text = "t5" if TEXT_FILES[kind] == T5 else kind.removeprefix("sd3_text_")
+    with TemporaryDirectory() as place:
+        part = part_file(Path(place) / f"{text}.safetensors", text)
+        if open_piece(part).kind != TEXT_FILES[kind]:
+            raise KeyError(f"opens as {open_piece(part).kind}")
+        whole = file_without(Path(place) / "model.safetensors", *TEXTS)
+        model = open_model(ModelUse(base=str(whole), parts=(PartUse(file=str(part)),)))
+    return model.conditioning(Asked("a boat", 64, 64), None, torch.device("cpu")).tokens
+
+
+@torch.no_grad()
 def _shown(kind: str) -> Tensor:
     prompt = open_image_prompt(InMemory(Path(kind), file_of("plain")), PROMPTED)
     return next(iter(prompt(torch.rand(1, 10), torch.tensor(1.0)).keys.values()))
@@ -352,5 +390,6 @@ SMALL: Mapping[str, Callable[[str], Tensor]] = {
     "diffusers_vae_taesd": _tiny,
     "original_taesd": _tiny,
     "ip-adapter": _shown,
+    "sd3_text": _read,
 }
 """The answer of a small network of each kind that stands alone, written in its layout and opened from it."""

@@ -21,7 +21,10 @@ CONTROL = ("test_nets_controlnet::test_same_residuals", "test_standing::test_con
 TINY = ("test_nets_tiny::test_decode", "test_standing::test_tiny_autoencoders")
 HALVES = (*TINY, "test_nets_tiny::test_the_two_original_files_hold_the_same")
 MMDIT = ("test_nets_mmdit::test_same_answer_at_any_size",)
-JOINT = (*MMDIT, "test_nets_mmdit::test_the_original_names_hold_the_same", "test_nets_t5::test_states")
+T5 = ("test_nets_t5::test_states",)
+DRAWS_3 = ("test_pipeline_sd3::test_diffusers_draws_the_same_picture",)
+JOINT_FOLDER = (*MMDIT, *T5, *DRAWS_3)
+JOINT = (*JOINT_FOLDER, "test_nets_mmdit::test_the_original_names_hold_the_same")
 CLIP = ("test_nets_clip::test_states_and_pooled",)
 PROMPT = (
     "test_nets_image_prompt::test_a_whole_unet_with_its_extra_attention",
@@ -33,6 +36,8 @@ WORD = ("test_inversions::test_one_encoder",)
 WORDS = ("test_inversions::test_both_encoders_of_sdxl",)
 
 MODEL = "a model"
+TEXTLESS = ", without texts"
+"""After the name of a manifest: the file as it is published without its text encoders."""
 DRAW = "draws, converts, merges"
 CONVERT = "converts, merges; says what else it draws from"
 
@@ -41,24 +46,38 @@ CONVERT = "converts, merges; says what else it draws from"
 class Row:
     """`known` is what people know the file by, `does` what the program does with it; it is to be recognised as
     `called`, and where it is a model, or the denoiser of one, `family` is its family. `parity` names tests in
-    tests/parity."""
+    tests/parity, `how` says what it opens with."""
 
     known: str
     does: str
     called: str
     parity: tuple[str, ...]
     family: str | None = None
+    how: str = ""
 
 
 def _model(known: str, family: str, parity: tuple[str, ...] = DRAWS, does: str = DRAW) -> Row:
     return Row(known, does, MODEL, parity, family)
 
 
+def _textless(known: str, family: str) -> Row:
+    """A single file of SD 3 that is drawn with once its text encoders are given, too."""
+    return Row(
+        known,
+        _WITH_TEXTS,
+        "a transformer and an autoencoder alone",
+        JOINT,
+        family,
+        ", with its text encoders",
+    )
+
+
 def _denoiser(known: str, family: str, parity: tuple[str, ...], called: str = "a UNet alone") -> Row:
-    return Row(known, "the denoiser of a folder", called, parity, family)
+    return Row(known, "the denoiser of a folder", called, parity, family, ", in its folder")
 
 
-_TEXT = "a part of Stable Diffusion 3"
+_WITH_TEXTS = "draws, with its `--text-encoder` files"
+_TEXT = "a part of Stable Diffusion 3: `--text-encoder`"
 _CONTROL = "opens; steers a UNet"
 _LORA = "merged into a model: `--lora`"
 _TINY = "opens; decodes latents quickly"
@@ -77,9 +96,12 @@ ROWS: Mapping[str, Row] = {
     "ldm_sd-x4-upscaler": _model("x4-upscaler-ema", "x4-upscaler", UNET, CONVERT),
     "sgm_sdxl-base": _model("sd_xl_base_1.0", "sdxl", DRAWS_XL),
     "sgm_sdxl-refiner": _model("sd_xl_refiner_1.0", "sdxl-refiner", REFINES),
-    "sd3_sd3-medium": _model("sd3_medium (with and without its texts)", "sd3-medium", JOINT),
-    "sd3_sd3.5-medium": _model("sd3.5_medium", "sd3.5-medium", JOINT),
-    "sd3_sd3.5-large": _model("sd3.5_large", "sd3.5-large", JOINT),
+    "sd3_sd3-medium": _model("sd3_medium_incl_clips, sd3_medium_incl_clips_t5xxlfp16", "sd3-medium", JOINT),
+    "sd3_sd3.5-medium": _model("sd3.5_medium with its texts", "sd3.5-medium", JOINT),
+    "sd3_sd3.5-large": _model("sd3.5_large with its texts", "sd3.5-large", JOINT),
+    f"sd3_sd3-medium{TEXTLESS}": _textless("sd3_medium", "sd3-medium"),
+    f"sd3_sd3.5-medium{TEXTLESS}": _textless("sd3.5_medium", "sd3.5-medium"),
+    f"sd3_sd3.5-large{TEXTLESS}": _textless("sd3.5_large", "sd3.5-large"),
     "diffusers_sd15": _model("stable-diffusion-v1-5", "sd1"),
     "diffusers_sd15-inpainting": _model("stable-diffusion-inpainting", "sd1-inpainting", UNET, CONVERT),
     "diffusers_sd21-768-v": _model("stable-diffusion-2-1", "sd2", DRAWS_2),
@@ -87,21 +109,21 @@ ROWS: Mapping[str, Row] = {
     "diffusers_sd-x4-upscaler": _model("stable-diffusion-x4-upscaler", "x4-upscaler", UNET, CONVERT),
     "diffusers_sdxl-base": _model("stable-diffusion-xl-base-1.0", "sdxl", DRAWS_XL),
     "diffusers_sdxl-refiner": _model("stable-diffusion-xl-refiner-1.0", "sdxl-refiner", REFINES),
-    "diffusers_sd3-medium": _model("stable-diffusion-3-medium-diffusers", "sd3-medium", JOINT),
+    "diffusers_sd3-medium": _model("stable-diffusion-3-medium-diffusers", "sd3-medium", JOINT_FOLDER),
     "diffusers_unet_sd2-depth": _denoiser("stable-diffusion-2-depth, unet", "sd2-depth", DEPTH),
     "diffusers_unet_sd21-unclip-h": _denoiser("stable-diffusion-2-1-unclip, unet", "sd2-unclip", UNCLIP),
     "diffusers_unet_sd21-unclip-l": _denoiser(
         "stable-diffusion-2-1-unclip-small, unet", "sd2-unclip", UNCLIP
     ),
     "diffusers_transformer_sd3.5-medium": _denoiser(
-        "stable-diffusion-3.5-medium, transformer", "sd3.5-medium", MMDIT, "a transformer alone"
+        "stable-diffusion-3.5-medium, transformer", "sd3.5-medium", (*MMDIT, *DRAWS_3), "a transformer alone"
     ),
     "diffusers_transformer_sd3.5-large": _denoiser(
-        "stable-diffusion-3.5-large, transformer", "sd3.5-large", MMDIT, "a transformer alone"
+        "stable-diffusion-3.5-large, transformer", "sd3.5-large", (*MMDIT, *DRAWS_3), "a transformer alone"
     ),
     "sd3_text_clip_l": Row("clip_l", _TEXT, "a text encoder alone", CLIP),
     "sd3_text_clip_g": Row("clip_g", _TEXT, "a text encoder alone", CLIP),
-    "sd3_text_t5xxl": Row("t5xxl_fp16", _TEXT, "a text encoder alone", ("test_nets_t5::test_states",)),
+    "sd3_text_t5xxl": Row("t5xxl_fp16", _TEXT, "a text encoder alone", T5),
     "ldm_controlnet-sd15": Row("control_v11p_sd15_canny", _CONTROL, "a ControlNet", CONTROL),
     "ldm_controlnet-sd15-full": Row("control_sd15_canny (with the model)", _CONTROL, "a ControlNet", CONTROL),
     "ldm_controlnet-sd21": Row("control_v11p_sd21_*", _CONTROL, "a ControlNet", CONTROL),
@@ -139,4 +161,4 @@ ROWS: Mapping[str, Row] = {
     "embedding_diffusers-learned_embeds": Row("learned_embeds", _WORD, "a textual inversion", WORD),
     "embedding_sdxl": Row("textual inversion for SDXL", _WORD, "a textual inversion", WORDS),
 }
-"""Every kind of tests/families/manifests."""
+"""Every kind of tests/families/manifests, and those that come without their text encoders, too."""

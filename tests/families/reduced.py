@@ -10,7 +10,7 @@ from torch import Tensor
 from mezzotint.families import toy
 from mezzotint.families.assemble import weights_of
 from mezzotint.families.family import Family, Looks, Model
-from mezzotint.families.layouts import single_file
+from mezzotint.families.layouts import mmdit_checkpoint, single_file
 from mezzotint.families.sd1 import SD1, SD1_INPAINTING, SD1_PIX2PIX
 from mezzotint.families.sd2 import SD2, SD2_DEPTH, SD2_INPAINTING, SD2_UNCLIP
 from mezzotint.families.sd3 import SD3_MEDIUM, SD35_LARGE, SD35_MEDIUM, T5
@@ -204,4 +204,27 @@ def single(name: str) -> dict[str, Tensor]:
 def saved(name: str, folder: Path, **changed: Tensor) -> Path:
     path = folder / f"{name}.safetensors"
     save_tensors(single(name) | changed, path)
+    return path
+
+
+TEXTS = {
+    "clip_l": ("text_encoders.clip_l.", mmdit_checkpoint.CLIP),
+    "clip_g": ("text_encoders.clip_g.", mmdit_checkpoint.CLIP),
+    "t5": ("text_encoders.t5xxl.", mmdit_checkpoint.T5),
+}
+"""The text encoders of SD 3: how their names begin in a whole file, and the table of a file of their own."""
+
+
+def file_without(path: Path, *texts: str, name: str = SD3_MEDIUM.name) -> Path:
+    """A single file of a family of SD 3 that lacks these text encoders."""
+    gone = tuple(TEXTS[text][0] for text in texts)
+    save_tensors({n: t for n, t in single(name).items() if not n.startswith(gone)}, path)
+    return path
+
+
+def part_file(path: Path, text: str, **more: Tensor) -> Path:
+    """A text encoder of SD 3 medium in a file of its own, as published beside the models."""
+    whole = weights(small(SD3_MEDIUM.name)).items()
+    own = {n.removeprefix(f"{text}."): t for n, t in whole if n.startswith(f"{text}.")}
+    save_tensors(TEXTS[text][1].export(InMemory(path, own)) | more, path)
     return path

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from families.published import checkpoint, tensors
-from families.reduced import JOINT, SMALL1, saved, single, small, weights
+from families.reduced import JOINT, SMALL1, TEXTS, file_without, part_file, saved, single, small, weights
 from mezzotint.diffusion.prediction import FLOW
 from mezzotint.families import toy
 from mezzotint.families.assemble import check_fit, empty_model, weights_of
@@ -31,7 +31,6 @@ from mezzotint.weights.folders import open_folder
 from mezzotint.weights.scaled import with_scales
 
 CPU = torch.device("cpu")
-TABLES = {"clip_l": CLIP, "clip_g": CLIP, "t5": T5}
 
 
 def opened(path: Path, *parts: Path) -> Model:
@@ -40,29 +39,6 @@ def opened(path: Path, *parts: Path) -> Model:
 
 def used(path: Path, *parts: Path) -> ModelUse:
     return ModelUse(base=str(path), parts=tuple(PartUse(file=str(part)) for part in parts))
-
-
-def file_without(path: Path, *texts: str) -> Path:
-    """A single file of SD 3 medium that lacks these text encoders."""
-    prefixes = {
-        "clip_l": "text_encoders.clip_l.",
-        "clip_g": "text_encoders.clip_g.",
-        "t5": "text_encoders.t5xxl.",
-    }
-    gone = tuple(prefixes[text] for text in texts)
-    save_tensors({n: t for n, t in single("sd3-medium").items() if not n.startswith(gone)}, path)
-    return path
-
-
-def part_file(path: Path, text: str, **more: Tensor) -> Path:
-    """A text encoder of SD 3 medium in a file of its own, as published beside the models."""
-    own = {
-        n.removeprefix(f"{text}."): t
-        for n, t in weights(small("sd3-medium")).items()
-        if n.startswith(f"{text}.")
-    }
-    save_tensors(TABLES[text].export(InMemory(path, own)) | more, path)
-    return path
 
 
 def conditioning(model: Model) -> tuple[Tensor, Tensor]:
@@ -91,7 +67,7 @@ def test_a_missing_encoder_is_zeros_and_the_others_stay_where_they_are(
     texts: tuple[str, ...], whole: tuple[Tensor, Tensor], tmp_path: Path
 ) -> None:
     model = opened(file_without(tmp_path / "a.safetensors", *texts))
-    assert model.family.missing == set(texts) and {e.part.name for e in model.texts} == set(TABLES) - set(
+    assert model.family.missing == set(texts) and {e.part.name for e in model.texts} == set(TEXTS) - set(
         texts
     )
     wanted = [part.clone() for part in whole]
@@ -105,11 +81,11 @@ def test_a_missing_encoder_is_zeros_and_the_others_stay_where_they_are(
 
 
 def test_a_file_without_text_encoders_asks_for_them(tmp_path: Path) -> None:
-    path = file_without(tmp_path / "a.safetensors", *TABLES)
+    path = file_without(tmp_path / "a.safetensors", *TEXTS)
     with pytest.raises(BadModelFile, match=r"--text-encoder clip_l\.safetensors"):
         opened(path)
     assert recognise(path).kind == "a transformer and an autoencoder alone"
-    parts = [part_file(tmp_path / f"{text}.safetensors", text) for text in TABLES]
+    parts = [part_file(tmp_path / f"{text}.safetensors", text) for text in TEXTS]
     model = opened(path, *parts)
     assert model.digest == small("sd3-medium").digest and model.prediction is FLOW
     located = find(used(path, *parts))
