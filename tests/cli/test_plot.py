@@ -62,7 +62,14 @@ def test_without_a_name_it_is_named_after_the_prompt(tmp_path):
 
 def test_ctrl_c_keeps_what_is_drawn(tmp_path):
     words = command("plot", "a", *SMALL, "--x", "steps=1,2,997,998,999,1000", "-o", tmp_path / "a.png")
-    with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        words,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # A test run in the background ignores SIGINT, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         while process.poll() is None and len(list(tmp_path.glob("a/*.png"))) < 2:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
