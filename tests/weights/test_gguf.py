@@ -85,6 +85,12 @@ def test_q8_0_and_q4_0_by_their_formulas(tmp_path: Path) -> None:
     assert source.tensor("4")[0].tolist() == [np.float32(scale) * np.float32(n) for n in wanted]
 
 
+def test_a_file_is_known_by_its_stamp(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.gguf", {"half": (RANDOM.normal(size=(4, 2)).astype(np.float16), Kind.F16)})
+    first, again = GgufFile(path).stamps(), GgufFile(path).stamps()
+    assert len(first) == 1 and first == again
+
+
 def test_plain_types_keep_their_bits_and_joined_rows_their_shape(tmp_path: Path) -> None:
     full, half = RANDOM.normal(size=(3, 5)).astype(np.float32), RANDOM.normal(size=(4, 2)).astype(np.float16)
     brain = torch.randn(2, 6).bfloat16()

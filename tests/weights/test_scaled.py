@@ -131,3 +131,18 @@ def test_weights_written_with_scales_come_back_close_and_go_out_the_same(tmp_pat
     assert torch.equal(source.tensor("zero.weight"), torch.zeros(2, 2))
     again = with_scales({"a.weight": back})
     assert torch.equal(again["a.weight"].float(), made["a.weight"].float())
+
+
+def test_a_scaled_file_is_known_by_the_file_that_it_is_read_from(tmp_path: Path) -> None:
+    made = {
+        "model.diffusion_model.scaled_fp8": torch.zeros(0, dtype=torch.float8_e4m3fn),
+        "model.diffusion_model.a.weight": torch.ones(2, 2).to(torch.float8_e4m3fn),
+        "model.diffusion_model.a.scale_weight": torch.tensor([0.5]),
+    }
+    path = file(tmp_path, made)
+    source = open_tensors(path)
+    assert isinstance(source, Scaled) and source.unchanged()
+    assert len(source.stamps()) == 1 and source.stamps() == open_tensors(path).stamps()
+    path.write_bytes(path.read_bytes() + b" ")
+    assert not source.unchanged()
+    assert InMemory(PATH, made).unchanged()

@@ -150,8 +150,6 @@ def _get(recipe: Recipe, path: Path) -> object:
             node = next((entry for entry in node if isinstance(entry, key)), None)
             if node is None:
                 return None
-        elif len(node) <= key:
-            return None
         else:
             node = node[key]
     return node
