@@ -21,6 +21,8 @@ DIALECT = "a1111"
 """The language of prompts where the user names none; a recipe that names none has `plain` ones."""
 SEEDS = 2**32
 """Seeds that are chosen for the user are below this, short enough to type."""
+_LISTS = frozenset({"guide", "lora", "embedding", "parts", "style"})
+"""What a recipe is made with beside its flat options."""
 
 
 def compose(
@@ -76,19 +78,9 @@ def compose(
     are names in the `styles.csv` of the model folders.
     Raises BadValue and UnknownName for values no recipe may have, and what finding the model raises.
     """
-    flat: dict[str, object] = {
-        "prompt": prompt, "negative": negative, "clip_skip": clip_skip,
-        "dialect": dialect, "emphasis": emphasis, "model": model,
-        "prediction": prediction, "zero_snr": zero_snr, "sampler": sampler, "eta": eta,
-        "s_noise": s_noise,
-        "s_churn": s_churn, "s_tmin": s_tmin, "s_tmax": s_tmax, "order": order,
-        "restarts": restarts, "spacing": spacing, "rho": rho, "shift": shift,
-        "sigmas": None if sigmas is None else tuple(sigmas), "steps": steps, "guidance": guidance,
-        "seed": seed, "width": width, "height": height, "numerics": numerics,
-        "precision": precision, "noise": noise, "noise_gpu": noise_gpu, "noise_index": noise_index,
-        "noise_batch": noise_batch, "ensd": ensd, "variation_seed": variation_seed,
-        "variation_strength": variation_strength, "seed_resize": seed_resize,
-    }  # fmt: skip
+    # The options by name; a test holds the parameters equal to them.
+    flat: dict[str, object] = {name: value for name, value in locals().items() if name not in _LISTS}
+    flat["sigmas"] = None if sigmas is None else tuple(sigmas)
     return compose_flat(flat, lora or (), embedding or (), guide or (), parts or (), style or ())
 
 
