@@ -3,7 +3,7 @@
 Takes a prompt, its dialect and a model. Gives a Report. Reads at most the header of a model file and draws nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from mezzotint.engine.compose import DIALECT
 from mezzotint.engine.report import Report, Row, Section
@@ -13,7 +13,7 @@ from mezzotint.text.clip import ClipTokenizer
 from mezzotint.text.grammar import DIALECTS, read
 from mezzotint.text.prompt import Content, Part, Passage, Run
 from mezzotint.text.spelling import spell
-from mezzotint.text.taught import NOTHING
+from mezzotint.text.taught import NOTHING, Ids
 from mezzotint.values.adapters import in_prompt
 from mezzotint.values.errors import UnknownName
 from mezzotint.values.names import DIALECTS as NAMES
@@ -42,7 +42,8 @@ def explain(
     sections = [Section("Prompt", tuple(rows))]
     sections += [_over_time(part, steps, place, len(said.parts)) for place, part in enumerate(said.parts, 1)]
     tokenizer = family.text.tokenizer()
-    sections += [_tokens(place, c, dialect, tokenizer) for place, c in enumerate(said.contents, 1)]
+    ids = family.text.trained(tokenizer) if DIALECTS[dialect].cutting.trained else tokenizer.ids
+    sections += [_tokens(place, c, dialect, tokenizer, ids) for place, c in enumerate(said.contents, 1)]
     if to is not None:
         written = spell(said, to)
         told: list[Row] = [] if written.text is None else [("prompt", written.text)]
@@ -75,11 +76,13 @@ def _run(run: Run) -> str:
     return run.text if run.weight == 1 else f"({run.text}:{run.weight:.4g})"
 
 
-def _tokens(place: int, content: Content, dialect: str, tokenizer: ClipTokenizer) -> Section:
+def _tokens(
+    place: int, content: Content, dialect: str, tokenizer: ClipTokenizer, ids: Callable[[str], Ids]
+) -> Section:
     passages = (content,) if isinstance(content, Passage) else content.passages
     rows: list[Row] = []
     for passage in passages:
-        found = chunks(passage, tokenizer.frame, NOTHING, tokenizer.ids, DIALECTS[dialect].cutting)
+        found = chunks(passage, tokenizer.frame, NOTHING, ids, DIALECTS[dialect].cutting)
         rows += [
             (
                 f"chunk {len(rows) + n}",
@@ -87,7 +90,7 @@ def _tokens(place: int, content: Content, dialect: str, tokenizer: ClipTokenizer
             )
             for n, chunk in enumerate(found, 1)
         ]
-        unread = len([i for r in passage.segments for run in r for i in tokenizer.ids(run.text)]) - sum(
+        unread = len([i for r in passage.segments for run in r for i in ids(run.text)]) - sum(
             map(_count, found)
         )
         if unread > 0:

@@ -28,7 +28,7 @@ from mezzotint.nets.unet import UNet, UNetGeometry
 from mezzotint.nets.vision import VisionGeometry
 from mezzotint.text.chunks import Chunk, Cutting
 from mezzotint.text.chunks import chunks as cut_into
-from mezzotint.text.clip import ClipTokenizer
+from mezzotint.text.clip import ClipTokenizer, as_clip
 from mezzotint.text.prompt import Passage
 from mezzotint.text.taught import NOTHING, Ids
 from mezzotint.text.vocabulary import Vocabulary
@@ -98,7 +98,8 @@ class TextPart:
     `vocabulary` reads its tokens, `pad` is the id that fills a text up to its length. `skip` layers are left out at
     the end where the recipe does not say, and what is read goes through the final norm if `normed`; the last `absent`
     layers that the family was trained with are not in the weights (diffusers folders of SD 2 leave out the one that
-    is never read). `projected` is whether a projection in its weights is used for the pooled vector.
+    is never read). `projected` is whether a projection in its weights is used for the pooled vector. `trained` gives
+    the way from a text to ids that it was trained with; most programs read all texts as CLIP's tokenizer does.
     """
 
     name: str
@@ -109,6 +110,7 @@ class TextPart:
     absent: int = 0
     normed: bool = True
     projected: bool = True
+    trained: Callable[[ClipTokenizer], Callable[[str], Ids]] = as_clip
 
     def tokenizer(self) -> ClipTokenizer:
         """The tokenizer of this encoder; reads the vocabulary."""
@@ -284,8 +286,8 @@ class TextEncoder:
 
     def chunks(self, passage: Passage, how: Cutting, words: Words | None = None) -> tuple[Chunk, ...]:
         """What a prompt says as chunks of ids with their weights, cut as its dialect does."""
-        read = self.tokenizer
-        return cut_into(passage, read.frame, words.ids if words else NOTHING, read.ids, how)
+        ids = self.part.trained(self.tokenizer) if how.trained else self.tokenizer.ids
+        return cut_into(passage, self.tokenizer.frame, words.ids if words else NOTHING, ids, how)
 
     def states(
         self,

@@ -18,6 +18,7 @@ from mezzotint.nets.clip import ClipGeometry
 from mezzotint.nets.depth import DepthGeometry
 from mezzotint.nets.unet import UNetGeometry, Vector
 from mezzotint.nets.vision import VIT_H_14
+from mezzotint.text.open_clip import as_open_clip
 from mezzotint.text.vocabulary import clip_vocabulary
 
 OPEN_CLIP_H = TextPart(
@@ -33,6 +34,7 @@ OPEN_CLIP_H = TextPart(
         projection=1024,
     ),
     vocabulary=clip_vocabulary,
+    trained=as_open_clip,
     pad=0,
     skip=1,
 )

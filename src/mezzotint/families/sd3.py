@@ -19,11 +19,13 @@ from mezzotint.nets.mmdit import SD3_MEDIUM as MEDIUM
 from mezzotint.nets.mmdit import SD35_LARGE as LARGE
 from mezzotint.nets.mmdit import SD35_MEDIUM as MEDIUM_35
 from mezzotint.nets.t5 import T5_XXL
+from mezzotint.text.clip import as_clip
 from mezzotint.text.pieces import t5_pieces
 
 CLIP_L: TextPart = replace(TEXT_L, name="clip_l", projected=False)
 """Pooled without a projection: that of some files is the identity, or of another training."""
-CLIP_G: TextPart = replace(TEXT_G, name="clip_g")
+CLIP_G: TextPart = replace(TEXT_G, name="clip_g", trained=as_clip)
+"""Its texts are read as those of the other CLIP, by every program."""
 T5 = T5Part(name="t5", geometry=T5_XXL, vocabulary=t5_pieces, length=256)
 
 

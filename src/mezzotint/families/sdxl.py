@@ -15,6 +15,7 @@ from mezzotint.families.family import PROMPTED, Betas, Defaults, Diffusers, Fami
 from mezzotint.families.sd1 import AUTOENCODER, CLIP_L, MASK, PICTURE
 from mezzotint.nets.clip import ClipGeometry
 from mezzotint.nets.unet import UNetGeometry, Vector
+from mezzotint.text.open_clip import as_open_clip
 from mezzotint.text.vocabulary import clip_vocabulary
 
 TEXT_L = TextPart(name="text_l", geometry=CLIP_L, vocabulary=clip_vocabulary, pad=49407, skip=1, normed=False)
@@ -31,6 +32,7 @@ TEXT_G = TextPart(
         projection=1280,
     ),
     vocabulary=clip_vocabulary,
+    trained=as_open_clip,
     pad=0,
     skip=1,
     normed=False,

@@ -63,10 +63,12 @@ Fill = Callable[[Sequence[Word], Frame], list[list[Unit]]]
 
 @dataclass(frozen=True)
 class Cutting:
-    """How a dialect cuts a text: into `words`, and these into chunks by `fill`."""
+    """How a dialect cuts a text: into `words`, and these into chunks by `fill`. `trained` is whether an encoder reads
+    letters as in its training, where other programs read them as every CLIP's (see `text.open_clip`)."""
 
     words: Callable[[str], Sequence[str]]
     fill: Fill
+    trained: bool = False
 
 
 def chunks(

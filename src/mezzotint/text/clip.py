@@ -5,14 +5,14 @@ cut and padded to the length. A `<|endoftext|>` written in a prompt is that toke
 words become the ids that are given for them. Knows no network.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 from tokenizers import AddedToken, Tokenizer, models
 
 from mezzotint.text.chunks import Frame
 from mezzotint.text.splitting import normaliser, splitter
-from mezzotint.text.taught import NOTHING, Taught, cut, units
+from mezzotint.text.taught import NOTHING, Ids, Taught, cut, units
 from mezzotint.text.vocabulary import END, START, WORD_END
 from mezzotint.values.errors import BadValue, shorten
 
@@ -58,10 +58,12 @@ class ClipTokenizer:
 
     def ids(self, text: str) -> tuple[int, ...]:
         """The ids of `text`, neither cut nor padded, without start and end. Raises `BadValue` for half a surrogate."""
-        try:
-            return tuple(self._encoder.encode(text, add_special_tokens=False).ids)
-        except (TypeError, UnicodeError):
-            raise BadValue("prompt", "holds half a surrogate pair", "remove the broken character") from None
+        return encoded(self._encoder, text)
+
+    @property
+    def pairs(self) -> models.Model:
+        """The merge rules alone, for another way to find words in a text."""
+        return self._encoder.model
 
     def token(self, id: int) -> str:
         """The token of an id as the vocabulary writes it, `</w>` at the end of a word."""
@@ -75,3 +77,16 @@ class ClipTokenizer:
         kept, lost = cut(units(text, taught, self.ids), self.length - 2)
         row = (self.bos, *kept, self.eos)
         return row + (self.pad,) * (self.length - len(row)), lost
+
+
+def as_clip(tokenizer: ClipTokenizer) -> Callable[[str], Ids]:
+    """`text -> ids` as CLIP's tokenizer reads it."""
+    return tokenizer.ids
+
+
+def encoded(encoder: Tokenizer, text: str) -> tuple[int, ...]:
+    """The ids of a text. Raises `BadValue` for half a surrogate."""
+    try:
+        return tuple(encoder.encode(text, add_special_tokens=False).ids)
+    except (TypeError, UnicodeError):
+        raise BadValue("prompt", "holds half a surrogate pair", "remove the broken character") from None

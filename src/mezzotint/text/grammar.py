@@ -35,7 +35,9 @@ def plain(text: str, steps: int) -> Timeline:
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {
         "plain": Dialect(plain, plain, Cutting(whole, cut_off), "ignore"),
-        "a1111": Dialect(a1111.timeline, a1111.negative_timeline, Cutting(whole, at_commas), "original"),
+        "a1111": Dialect(
+            a1111.timeline, a1111.negative_timeline, Cutting(whole, at_commas, trained=True), "original"
+        ),
         "comfy": Dialect(comfy.timeline, comfy.timeline, Cutting(spaced, by_words), "comfy"),
         "compel": Dialect(compel.timeline, compel.timeline, Cutting(whole, tightly), "compel"),
     }

@@ -7,7 +7,11 @@ followed to the id is `CLIPTokenizer` of transformers). Knows no vocabulary.
 
 from tokenizers import Regex, normalizers, pre_tokenizers
 
-WORDS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"
+_ENDINGS = "'t|'re|'ve|'m|'ll|'d"
+WORDS = rf"<\|startoftext\|>|<\|endoftext\|>|'s|{_ENDINGS}|\p{{L}}+|\p{{N}}|[^\s\p{{L}}\p{{N}}]+"
+OPEN_CLIP_WORDS = rf"'[s\u017f]|{_ENDINGS}|\p{{L}}+|\p{{N}}|[^\s\p{{L}}\p{{N}}\u0345]+"
+"""Without special tokens. open_clip looks for words without regard to case. In lower case that concerns two characters:
+the long s ends a word as s does, and U+0345, whose capital is a letter, is in no word at all."""
 
 
 def normaliser() -> normalizers.Normalizer:
@@ -23,5 +27,15 @@ def splitter() -> pre_tokenizers.PreTokenizer:
         [
             pre_tokenizers.Split(Regex(WORDS), behavior="removed", invert=True),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
+        ]
+    )
+
+
+def words(pattern: str) -> pre_tokenizers.PreTokenizer:
+    """As `splitter`, with words of another pattern."""
+    return pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(pattern), behavior="removed", invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
