@@ -7,6 +7,7 @@ from mezzotint.diffusion.prediction import PREDICTIONS
 from mezzotint.diffusion.samplers.registry import SAMPLERS
 from mezzotint.diffusion.spacings import SPACINGS
 from mezzotint.families.registry import FAMILIES
+from mezzotint.hints.registry import HINTS
 from mezzotint.values import names
 
 
@@ -26,6 +27,10 @@ def test_families():
     assert set(names.FAMILIES) == set(FAMILIES)
 
 
+def test_hints():
+    assert set(names.HINTS) == set(HINTS)
+
+
 def test_no_name_is_listed_twice():
-    for listed in (names.SAMPLERS, names.SPACINGS, names.PREDICTIONS, names.FAMILIES):
+    for listed in (names.SAMPLERS, names.SPACINGS, names.PREDICTIONS, names.FAMILIES, names.HINTS):
         assert len(set(listed)) == len(listed)

@@ -8,6 +8,7 @@ from mezzotint.values import errors
 from mezzotint.values.errors import (
     Ambiguous,
     BadModelFile,
+    BadPackage,
     BadPicture,
     BadValue,
     DataProblem,
@@ -42,6 +43,7 @@ EXAMPLES = [
     (OutputFailed("a.png", "No space left"),
      "a.png: could not be written: No space left; check the folder and the free space"),
     (MissingExtra("train", "webdataset"), "webdataset is not installed; pip install 'mezzotint[train]'"),
+    (BadPackage("loud", "its hint 'x' fails"), "the package loud: its hint 'x' fails; update it, or do without it"),
     (Stopped(), "stopped; the same command starts again"),
     (DataProblem("no shards", hint="run data build"), "no shards; run data build"),
 ]  # fmt: skip
@@ -60,7 +62,7 @@ def test_pickling_keeps_everything(error: MezzotintError) -> None:
 
 def test_codes_are_distinct_and_exit_codes_documented() -> None:
     kinds = {type(error) for error, _ in EXAMPLES}
-    assert len({kind.code for kind in kinds}) == len(kinds) == 12
+    assert len({kind.code for kind in kinds}) == len(kinds) == 13
     assert {kind.exit_code for kind in kinds} == {1, 2, 130}
     assert Stopped.exit_code == 130
 

@@ -3,6 +3,7 @@
 from mezzotint.diffusion import prediction, spacings
 from mezzotint.diffusion.samplers import registry
 from mezzotint.families.registry import FAMILIES
+from mezzotint.hints.registry import HINTS
 from mezzotint.values import names, sampler_names
 
 
@@ -11,6 +12,7 @@ def test_names_equal_the_registries() -> None:
     assert set(names.SPACINGS) == set(spacings.SPACINGS)
     assert set(names.PREDICTIONS) == set(prediction.PREDICTIONS)
     assert set(names.FAMILIES) == set(FAMILIES)
+    assert set(names.HINTS) == set(HINTS)
 
 
 def test_every_name_has_a_title_for_other_programs() -> None:

@@ -69,6 +69,19 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
                 _QUIET,
             ),
         ),
+        "hint": Verb(
+            "hint",
+            "make what a ControlNet follows from a picture: edges, lines, colours",
+            (
+                word("name", str, "which, and its settings: canny, or canny:low=50,high=120", required=False),
+                word("file", Path, "any picture", required=False),
+                Flag("output", Path, "where to save it, as PNG (FILE-NAME.png)", short="-o"),
+                Flag("overwrite", bool, "replace that file instead of adding a number"),
+                Flag("side", int, "pixels of its longer side: the picture is made so large first"),
+                Flag("list", bool, "show the hints and their settings"),
+                _QUIET,
+            ),
+        ),
         "inspect": Verb(
             "inspect",
             "show what a picture or a model holds",

@@ -216,6 +216,16 @@ class MissingExtra(MezzotintError):
         self.extra = extra
 
 
+class BadPackage(MezzotintError):
+    """Another package's addition that cannot be loaded or does not do what it has to; `package` is its name."""
+
+    code = "bad_package"
+
+    def __init__(self, package: str, message: str, hint: str = "update it, or do without it") -> None:
+        self.package = shorten(package)
+        super().__init__(f"the package {self.package}: {message}", hint=hint)
+
+
 class Stopped(MezzotintError):
     """The user stopped the work (Ctrl-C)."""
 

@@ -1,4 +1,4 @@
-"""The names that users type: samplers, spacings, families and modes.
+"""The names that users type: samplers, spacings, families, hints and modes.
 
 Plain tuples in the order in which they are shown. A test holds them equal to the registries of the layers above,
 which this layer cannot import. Knows nothing of what a name stands for.
@@ -77,3 +77,17 @@ NUMERICS = ("exact", "fast")
 PRECISIONS = ("float32", "bfloat16", "float16")
 DIALECTS = ("plain", "a1111", "comfy", "compel")
 EMPHASES = ("original", "no_norm", "comfy", "compel", "ignore")
+HINTS = (
+    "canny",
+    "scribble",
+    "scribble-xdog",
+    "lineart",
+    "lines",
+    "soft-edge",
+    "tile",
+    "blur",
+    "colour",
+    "shuffle",
+    "invert",
+    "normal",
+)
