@@ -11,7 +11,7 @@ from torch import Tensor
 from mezzotint.diffusion.denoise import Denoiser
 from mezzotint.diffusion.noise import Noise
 from mezzotint.diffusion.plan import Plan
-from mezzotint.diffusion.samplers.moves import slope
+from mezzotint.diffusion.samplers.moves import slope, toward
 from mezzotint.diffusion.samplers.plms import ADAMS_BASHFORTH
 from mezzotint.diffusion.samplers.step import Step, Tuning
 
@@ -23,6 +23,9 @@ def ipndm(denoise: Denoiser, x: Tensor, plan: Plan, noise: Noise, tuning: Tuning
         clean = denoise(x, here)
         slopes.appendleft(slope(clean, x, here))
         shares = ADAMS_BASHFORTH[len(slopes) - 1]
-        for share, one in zip(shares, slopes, strict=True):
-            x = x + ((there.sigma - here.sigma) * share / sum(shares)).to(x) * one
+        if len(slopes) == 1:  # The same, but without the large difference of a start from pure noise.
+            x = toward(clean, x, here, there)
+        else:
+            for share, one in zip(shares, slopes, strict=True):
+                x = x + ((there.sigma - here.sigma) * share / sum(shares)).to(x) * one
         yield Step(index, there, x, clean)

@@ -1,7 +1,7 @@
 """Restart (Xu et al. 2023): Heun's method that goes back up with fresh noise and down the same levels again.
 
 The stretch reaches from the first level of at most `restart_from` times as much noise as signal down to the first of
-at most `restart_to`. Plans that do not get there above sigma = 0 are walked without it.
+at most `restart_to`, or to the last above sigma = 0. A plan that is cut off before it gets there is walked without it.
 """
 
 from collections.abc import Iterator
@@ -19,6 +19,7 @@ from mezzotint.diffusion.samplers.step import Step, Tuning
 def restart(denoise: Denoiser, x: Tensor, plan: Plan, noise: Noise, tuning: Tuning) -> Iterator[Step]:
     """Two calls a step; the step that ends the stretch holds its repetitions too. All images share the plan."""
     low, high = (_first(plan, ratio) for ratio in (tuning.restart_to, tuning.restart_from))
+    low -= low > 0 and bool((plan.levels[low].sigma == 0).any())
     for index, step in enumerate(heun(denoise, x, plan.cut(0, low), noise, Tuning()), 1):
         last = step
         if index == low and high < low < len(plan):
