@@ -3,10 +3,22 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cli.commands import error_of, here
-from mezzotint.cli import data_build, evaluate, train_autoencoder, train_denoiser, train_release, train_text
+from mezzotint.cli import (
+    data_build,
+    evaluate,
+    train_autoencoder,
+    train_control,
+    train_denoiser,
+    train_inpainting,
+    train_partner,
+    train_release,
+    train_text,
+    train_upscaler,
+)
 from mezzotint.cli.verbs import Verb
 from mezzotint.evaluate.evaluation import Progress, Scores
 from mezzotint.evaluate.measure import Row
@@ -29,6 +41,9 @@ def calls(monkeypatch):
 
     stub(train_autoencoder, "train_autoencoder")
     stub(train_text, "train_text", "stopped")
+    stub(train_control, "train_control")
+    stub(train_inpainting, "train_inpainting")
+    stub(train_upscaler, "train_upscaler")
     monkeypatch.setattr(train_text, "prepare_vocabulary", lambda out, captions, size: size - 1)
     return made
 
@@ -75,6 +90,44 @@ def test_the_denoiser_takes_its_shapes_from_the_trained_parts(capsys, calls, tmp
     assert [(stage.size, stage.steps) for stage in config.stages] == [(32, 10), (64, 1)]
     assert {size: latents.cache.source.size for size, latents in frozen.latents.items()} == {32: 32, 64: 64}
     assert "'64' is not SIZE:STEPS" in error_of(here(capsys, *words, "--stages", "64"))
+
+
+def test_partners_get_their_base_their_settings_and_what_lies_beside_latents(capsys, calls):
+    words = ["--base", "toy", "--out", "runs/x", "--chunk", "2", "--most", "3", "--batch", "5"]
+    assert here(capsys, "train", "control", *words, "--attention", "yes", "no").code == 0
+    config, loop, base, latents = calls["train_control"]
+    assert (config.hint, config.attention, config.batch) == ("edges", (True, False), 5)
+    assert (base.name, loop.out, latents.most) == ("toy", Path("runs/x"), 3)
+    assert latents.cache.folder == Path("runs/x/latents")
+    row = (np.zeros((8, 8, 3), np.uint8), "x", None)
+    assert set(latents.cache.beside(0, [row])) == {"hint"}
+    assert "unknown hint 'edgs'" in error_of(here(capsys, "train", "control", *words, "--hint", "edgs"))
+    assert here(capsys, "train", "inpainting", *words, "--rank", "none").code == 0
+    config, _, _, latents = calls["train_inpainting"]
+    assert config.rank is None
+    assert latents.cache.beside(0, [row])["planes"].shape == (1, 5, 1, 1)
+
+
+def test_the_upscaler_gets_large_pictures_and_the_autoencoder_of_its_base(capsys, calls):
+    words = ["--base", "toy", "--out", "runs/up", "--lpips", "0", "--width", "16"]
+    assert here(capsys, "train", "upscaler", *words).code == 0
+    config, _, source, autoencoder, perceptual = calls["train_upscaler"]
+    assert (config.geometry.width, config.geometry.factor, source.size, perceptual) == (16, 2, 128, None)
+    assert autoencoder.geometry.latent == 4
+
+
+def test_a_partner_is_written_from_a_run(capsys, monkeypatch, tmp_path):
+    seen = []
+
+    def pack(run, folder, title, storage):
+        seen.append((run, folder, title, storage))
+        (folder / "weights").write_bytes(bytes(1_250_000))
+        return type("Packed", (), {"title": title})
+
+    monkeypatch.setattr(train_partner, "pack_run", pack)
+    done = here(capsys, "train", "partner", tmp_path, "--run", "runs/edges", "--title", "Edges")
+    assert done.out == f"{tmp_path}  Edges, 1.25 MB\n"
+    assert seen == [(Path("runs/edges"), tmp_path, "Edges", "int8")]
 
 
 def test_three_runs_are_released_as_one_model(capsys, monkeypatch, tmp_path):

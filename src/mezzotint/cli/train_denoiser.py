@@ -11,7 +11,7 @@ from typing import Any
 
 from mezzotint.cli.flags import Flag
 from mezzotint.cli.settings import flags_of, made
-from mezzotint.cli.training import common_flags, ended, loop, pictures
+from mezzotint.cli.training import chunk_flags, common_flags, ended, loop, pictures
 from mezzotint.train.autoencoder import open_autoencoder
 from mezzotint.train.denoiser import DenoiserConfig, Frozen, Stage, train_denoiser
 from mezzotint.train.latents import LatentCache, Latents
@@ -53,10 +53,7 @@ def flags() -> tuple[Flag, ...]:
             ("64:1",),
             group="parts",
         ),
-        Flag("chunk", int, "pictures in one file of latents", 1024, group="latents"),
-        Flag("first", int, "files of latents to begin with", 4, group="latents"),
-        Flag("most", int, "files of latents at most", 24, group="latents"),
-        Flag("grow_every", int, "steps until there is one more", 100, group="latents"),
+        *chunk_flags(),
     )
     training = flags_of(DenoiserConfig, "training", _ASSUMED, _OWN)
     return (*parts, *training, *common_flags(_ASSUMED, frozenset({"size"})))

@@ -10,11 +10,14 @@ from typing import Any
 
 from mezzotint.cli.flags import Flag
 from mezzotint.cli.settings import flags_of, made
+from mezzotint.train.bases import Base
 from mezzotint.train.data.sprites import Selection
+from mezzotint.train.latents import Beside, LatentCache, Latents
 from mezzotint.train.loop import LoopConfig, Outcome
 from mezzotint.train.sources import Composed
 
 DONE, STOPPED = 0, 130
+BASE = Flag("base", str, "finished model it is trained beside", "mini", group="parts", shown="MODEL")
 
 
 def _help(text: str) -> dict[str, str]:
@@ -40,6 +43,31 @@ def pictures(given: Mapping[str, Any], seed: int, size: int | None = None) -> Co
     """The composed pictures that the flags describe, of `size` pixels where that is not a flag."""
     wanted = made(Pictures, given, {"size": size} if size is not None else {})
     return Composed(wanted.data, Selection(wanted.concepts, wanted.styles or None), seed, wanted.size)
+
+
+def chunk_flags() -> tuple[Flag, ...]:
+    """How many latents are kept."""
+    return (
+        Flag("chunk", int, "pictures in one file of latents", 1024, group="latents"),
+        Flag("first", int, "files of latents to begin with", 4, group="latents"),
+        Flag("most", int, "files of latents at most", 24, group="latents"),
+        Flag("grow_every", int, "steps until there is one more", 100, group="latents"),
+    )
+
+
+def cached(given: Mapping[str, Any], base: Base, seed: int, beside: Beside) -> Latents:
+    """The latents of the pictures that the flags describe, encoded by `base` into the run folder."""
+    settings = loop(given)
+    cache = LatentCache(
+        settings.out / "latents",
+        pictures(given, seed),
+        base.autoencoder,
+        base.captions.tokenizer,
+        given["chunk"],
+        settings.device,
+        beside,
+    )
+    return Latents(cache, given["first"], given["most"], given["grow_every"])
 
 
 def loop(given: Mapping[str, Any]) -> LoopConfig:

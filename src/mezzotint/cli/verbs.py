@@ -148,6 +148,16 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "train autoencoder": Verb("train_autoencoder", "train the image autoencoder", None, extra="train"),
         "train text": Verb("train_text", "train the text encoder", None, extra="train"),
         "train denoiser": Verb("train_denoiser", "train the denoising network", None, extra="train"),
+        "train control": Verb("train_control", "train a ControlNet beside a model", None, extra="train"),
+        "train inpainting": Verb(
+            "train_inpainting", "train an inpainting variant of a model", None, extra="train"
+        ),
+        "train upscaler": Verb(
+            "train_upscaler", "train a network that doubles pictures", None, extra="train"
+        ),
+        "train partner": Verb(
+            "train_partner", "write a trained partner of a model as its files", None, extra="train"
+        ),
         "train release": Verb(
             "train_release", "join three trained parts into one model", None, extra="train"
         ),

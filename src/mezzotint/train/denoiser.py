@@ -17,16 +17,9 @@ from PIL import Image
 from pydantic import TypeAdapter
 from torch import Generator, Tensor, nn
 
-from mezzotint.diffusion.denoise import NEGATIVE, POSITIVE, always, predictor
-from mezzotint.diffusion.guidance.cfg import cfg
-from mezzotint.diffusion.guidance.guide import constant, guided
-from mezzotint.diffusion.noise import SeededNoise
 from mezzotint.diffusion.objective import loss as objective
 from mezzotint.diffusion.path import Diffused, scaled_linear
-from mezzotint.diffusion.plan import make_plan
 from mezzotint.diffusion.prediction import PREDICTIONS
-from mezzotint.diffusion.samplers.dpmpp_2m import dpmpp_2m
-from mezzotint.diffusion.samplers.step import Tuning
 from mezzotint.nets.autoencoder import Autoencoder
 from mezzotint.nets.clip import ClipText
 from mezzotint.nets.conditioning import Conditioning
@@ -35,8 +28,9 @@ from mezzotint.text.clip import ClipTokenizer
 from mezzotint.train.checkpoint import latest, read
 from mezzotint.train.latents import Latents
 from mezzotint.train.loop import RUN, LoopConfig, Outcome, Turn, step_seed, train
+from mezzotint.train.prompted import Captions, Drawing
 from mezzotint.train.samples import grid
-from mezzotint.train.typed import distinct, pieces, seed_all
+from mezzotint.train.typed import pieces, seed_all
 from mezzotint.values.errors import BadModelFile, BadValue
 
 
@@ -99,9 +93,7 @@ class DenoiserTask:
         self.modules = {"unet": self.network}
         self.path = Diffused(scaled_linear(0.00085, 0.012, 1000))
         self.prediction = PREDICTIONS[self.config.prediction]
-        self.text = self.frozen.text.to(self.device)
-        empty = self.frozen.tokenizer.padded("")[0]
-        self.empty = torch.tensor(empty, device=self.device)
+        self.captions = Captions(self.frozen.text.to(self.device), self.frozen.tokenizer, self.device)
 
     def description(self) -> dict[str, Any]:
         """Geometry and settings, as JSON."""
@@ -129,9 +121,7 @@ class DenoiserTask:
 
     def states(self, ids: Tensor) -> Tensor:
         """Token ids `B T` -> text states `B T D`; equal texts are encoded once."""
-        different, rows = distinct(ids)
-        with torch.no_grad():
-            return self.text(different, self.frozen.tokenizer.eos).tokens[rows]
+        return self.captions.states(ids)
 
     def turns(self, step: int, batch: tuple[Tensor, ...], generator: Generator) -> Iterator[Turn]:
         """One turn: the objective at random times."""
@@ -139,8 +129,7 @@ class DenoiserTask:
         where = generator.device
         noise = torch.randn(mean.shape, generator=generator, device=where).to(mean)
         clean = (mean + std * noise) * self.config.scale
-        dropped = torch.rand(len(ids), generator=generator, device=where) < self.config.dropped
-        states = self.states(torch.where(dropped.to(ids.device)[:, None], self.empty, ids))
+        states = self.states(self.captions.dropped(ids, self.config.dropped, generator))
 
         def network(x: Tensor, t: Tensor) -> Tensor:
             return self.network(x, t, Conditioning(states)).sample
@@ -160,24 +149,14 @@ class DenoiserTask:
 
     def draw(self, unet: UNet, prompts: tuple[str, ...], size: int) -> Tensor:
         """Unscaled latents `B C h w` for `prompts`, image k from seed k."""
-        ids = [self.frozen.tokenizer.padded(text)[0] for text in prompts]
-        both = self.states(
-            torch.tensor([*ids, *[self.frozen.tokenizer.padded("")[0]] * len(ids)], device=self.device)
-        )
-        count, side = len(prompts), size // self.frozen.autoencoder.geometry.factor
-        noise = SeededNoise(range(count), (self.config.geometry.in_channels, side, side))
+        side = size // self.frozen.autoencoder.geometry.factor
 
-        def call(x: Tensor, t: Tensor) -> Tensor:
-            made = unet(torch.cat([x, x]), torch.cat([t, t]), Conditioning(both)).sample
-            return made.unflatten(0, (2, count))
+        def call(x: Tensor, t: Tensor, states: Tensor) -> Tensor:
+            return unet(x, t, Conditioning(states)).sample
 
-        plan = make_plan(self.path, "karras", self.config.shown_steps)
-        x = self.path.begin(noise.initial().to(self.device), plan.levels[0])
-        ask = always(predictor(call, self.prediction), (POSITIVE, NEGATIVE))
-        denoise = guided(ask, [cfg(constant(self.config.guidance))])
-        for step in dpmpp_2m(denoise, x, plan, noise, Tuning()):
-            x = step.x
-        return x / self.config.scale
+        drawing = Drawing(self.path, self.prediction, self.config.shown_steps, self.config.guidance)
+        shape = (self.config.geometry.in_channels, side, side)
+        return drawing.latents(self.captions, prompts, shape, call) / self.config.scale
 
 
 def open_denoiser(run: Path) -> UNet:

@@ -1,17 +1,20 @@
 """The cache of encoded pictures that the denoiser learns from, in chunks that are made once.
 
 Takes a `Source`, a frozen autoencoder and a tokenizer; gives, for each chunk, posterior means and deviations in
-half precision and token ids, kept as one safetensors file. Equal (source, chunk) give equal files, so a lost cache
-can be made again. Knows no denoiser.
+half precision and token ids, kept as one safetensors file, and beside them whatever else a trainer makes from the
+pictures (`Beside`). Equal (source, chunk) give equal files, so a lost cache can be made again. Knows no denoiser.
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
-from torch import Tensor
+from torch import Generator, Tensor
 
 from mezzotint.nets.autoencoder import Autoencoder
 from mezzotint.text.clip import ClipTokenizer
@@ -21,14 +24,45 @@ from mezzotint.values.errors import OutputFailed
 
 ENCODED_AT_ONCE = 32
 
+Row = tuple[NDArray[Any], str, Any]
+"""A picture `H W 3` uint8, its caption and the truth about it."""
+Beside = Callable[[int, Sequence[Row]], Mapping[str, Tensor]]
+"""`(index of the first, N rows) -> tensors N ... by name`: what is kept beside the latents, made from the pictures in
+step with them; a function of its arguments alone."""
+
+
+def nothing_beside(first: int, rows: Sequence[Row]) -> Mapping[str, Tensor]:
+    """Latents and captions alone."""
+    return {}
+
 
 @dataclass(frozen=True)
 class Chunk:
-    """Encoded pictures: `mean` and `std` N C h w (float16, unscaled), token `ids` N T (int32)."""
+    """Encoded pictures: `mean` and `std` N C h w (float16, unscaled), token `ids` N T (int32), and `more` tensors
+    N ... by name."""
 
     mean: Tensor
     std: Tensor
     ids: Tensor
+    more: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
+
+    def rows(self, which: Tensor) -> "Chunk":
+        """Those at `which` B, to learn from: latents float32, ids int64, the rest as it was kept."""
+        more = {name: tensor[which] for name, tensor in self.more.items()}
+        return Chunk(self.mean[which].float(), self.std[which].float(), self.ids[which].long(), more)
+
+
+OWN = frozenset({"mean", "std", "ids"})
+
+
+def joined(chunks: Sequence[Chunk]) -> Chunk:
+    """All pictures of several chunks, in order."""
+    return Chunk(
+        torch.cat([chunk.mean for chunk in chunks]),
+        torch.cat([chunk.std for chunk in chunks]),
+        torch.cat([chunk.ids for chunk in chunks]),
+        {name: torch.cat([chunk.more[name] for chunk in chunks]) for name in chunks[0].more},
+    )
 
 
 @dataclass
@@ -41,6 +75,7 @@ class LatentCache:
     tokenizer: ClipTokenizer
     size: int
     device: str = "cpu"
+    beside: Beside = nothing_beside
 
     def path(self, index: int) -> Path:
         """Where chunk `index` is kept."""
@@ -53,15 +88,17 @@ class LatentCache:
             found = load_tensors(path)
         except (OSError, SafetensorError):
             found = self._make(index, path)
-        return Chunk(found["mean"], found["std"], found["ids"])
+        more = {name: tensor for name, tensor in found.items() if name not in OWN}
+        return Chunk(found["mean"], found["std"], found["ids"], more)
 
     def _make(self, index: int, path: Path) -> dict[str, Tensor]:
-        rows = [self.source(k) for k in range(index * self.size, (index + 1) * self.size)]
+        first = index * self.size
+        rows = [self.source(k) for k in range(first, first + self.size)]
         captions = [caption for _, caption, _ in rows]
         pictures = torch.stack([from_array(picture) for picture, _, _ in rows])
-        mean, std = self._encode(pictures)
+        mean, std = self.encode(pictures)
         ids = torch.tensor([self.tokenizer.padded(text)[0] for text in captions], dtype=torch.int32)
-        made = {"mean": mean, "std": std, "ids": ids}
+        made = {"mean": mean, "std": std, "ids": ids, **self.beside(first, rows)}
         part = path.with_suffix(".part")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -73,7 +110,8 @@ class LatentCache:
         return made
 
     @torch.no_grad()
-    def _encode(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures `N 3 H W` uint8 -> posterior mean and deviation `N C h w` float16."""
         network = self.autoencoder.to(self.device)
         means, stds = list[Tensor](), list[Tensor]()
         for part in pieces(pictures, ENCODED_AT_ONCE):
@@ -104,12 +142,14 @@ class Latents:
 
     def draw(self, step: int, seed: int, batch: int) -> tuple[Tensor, Tensor, Tensor]:
         """A batch for `step`: mean and std `B C h w` float32 and ids `B T` int64, drawn evenly from all chunks."""
+        drawn = self.rows(step, seed, batch)
+        return drawn.mean, drawn.std, drawn.ids
+
+    def rows(self, step: int, seed: int, batch: int) -> Chunk:
+        """The same with all that is kept beside the latents."""
         wanted = self.count(step)
         if len(self._held) < wanted or self._joined is None:
             self._held += [self.cache.chunk(index) for index in range(len(self._held), wanted)]
-            self._joined = Chunk(
-                *(torch.cat([getattr(c, k) for c in self._held]) for k in ("mean", "std", "ids"))
-            )
-        data = self._joined
-        rows = torch.randint(len(data.ids), (batch,), generator=torch.Generator().manual_seed(seed))
-        return data.mean[rows].float(), data.std[rows].float(), data.ids[rows].long()
+            self._joined = joined(self._held)
+        count = len(self._joined.ids)
+        return self._joined.rows(torch.randint(count, (batch,), generator=Generator().manual_seed(seed)))

@@ -3,10 +3,11 @@
 Takes and gives tensors, arrays and files. Adds no behaviour.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import torch as storage
@@ -27,6 +28,12 @@ def from_array(picture: NDArray[Any]) -> Tensor:
     """A picture `H W 3` as a tensor `3 H W` that owns its memory."""
     tensor: Tensor = torch.from_numpy(picture)  # pyright: ignore[reportUnknownMemberType]
     return tensor.permute(2, 0, 1).contiguous()
+
+
+def from_planes(planes: Sequence[NDArray[Any]]) -> Tensor:
+    """Planes `H W` of one size as a tensor `N 1 H W` that owns its memory."""
+    tensor: Tensor = torch.from_numpy(np.stack(planes)[:, None])  # pyright: ignore[reportUnknownMemberType]
+    return tensor
 
 
 def seed_all(seed: int) -> None:
