@@ -102,6 +102,10 @@ class DownLevel(nn.Module):
         """B C H W -> B C' H/2 W/2; padded right and below only, as the published weights expect."""
         for resnet in self.resnets:
             x = resnet(x)
+        return self.halved(x)
+
+    def halved(self, x: Tensor) -> Tensor:
+        """What follows the blocks: B C H W -> B C H/2 W/2, or at the last level `x` itself."""
         return x if self.downsample is None else self.downsample(F.pad(x, (0, 1, 0, 1)))
 
 
@@ -189,6 +193,11 @@ class Autoencoder(nn.Module):
         The latent scale of a family is not applied. The log-variance is held to -30..20. Raises BadValue for
         an image whose sides the factor does not divide.
         """
+        self.check(x)
+        return self.posterior(self.encoder(x))
+
+    def check(self, x: Tensor) -> None:
+        """Raises BadValue for an image whose sides the factor does not divide."""
         factor = self.geometry.factor
         if x.shape[-2] % factor or x.shape[-1] % factor:
             raise BadValue(
@@ -196,7 +205,9 @@ class Autoencoder(nn.Module):
                 f"an image of {x.shape[-1]} x {x.shape[-2]} pixels cannot be encoded",
                 f"give sides that are multiples of {factor}",
             )
-        moments = self.encoder(x)
+
+    def posterior(self, moments: Tensor) -> tuple[Tensor, Tensor]:
+        """What the encoder gives, B 2L h w -> mean and log-variance, B L h w each."""
         mean, logvar = torch.chunk(moments if self.quant is None else self.quant(moments), 2, dim=1)
         return mean, logvar.clamp(*LOGVAR_RANGE)
 
