@@ -91,3 +91,7 @@ HINTS = (
     "invert",
     "normal",
 )
+WINDOWS = ("smooth", "gaussian", "flat")
+"""How tiles of a picture are blended."""
+SEAMLESS = ("x", "y", "both")
+"""The axes along which a picture may go on at its edges."""
