@@ -28,12 +28,15 @@ from mezzotint.values.names import (
     PRECISIONS,
     PREDICTIONS,
     SAMPLERS,
+    SEAMLESS,
     SPACINGS,
+    WINDOWS,
     YES_NO,
 )
 from mezzotint.values.noise import GPUS, MAX_SEED, NoiseUse
 from mezzotint.values.recipe import ModelUse, Numerics, Pass, Prompt, Recipe
 from mezzotint.values.sampling import SamplerOptions
+from mezzotint.values.tiling import Tiling
 
 FACTS = RunFacts("0.1.0", "2.13.0", "cpu", 2, "native", "ab" * 32, 1.5)
 PLAIN = Recipe(
@@ -98,6 +101,7 @@ def recipes(texts: st.SearchStrategy[str] = TEXTS) -> st.SearchStrategy[Recipe]:
         shift=st.none() | st.floats(0.01, 100),
         steps=st.integers(1, 1000),
         guides=guides(),
+        tiling=tilings(),
     )
     return st.builds(
         Recipe,
@@ -115,6 +119,27 @@ def recipes(texts: st.SearchStrategy[str] = TEXTS) -> st.SearchStrategy[Recipe]:
         width=st.integers(1, 512).map(lambda n: 8 * n),
         height=st.integers(1, 512).map(lambda n: 8 * n),
         numerics=st.builds(Numerics, mode=st.sampled_from(NUMERICS), precision=st.sampled_from(PRECISIONS)),
+    )
+
+
+def tilings() -> st.SearchStrategy[Tiling]:
+    """Any way to compute a picture in parts."""
+    tiles = st.none() | st.integers(2, 512).map(lambda n: 8 * n)
+    shares, windows = st.none() | st.floats(0, 1), st.none() | st.sampled_from(WINDOWS)
+    overlaps = st.tuples(tiles, shares, windows).map(
+        lambda one: Tiling(
+            tile=one[0],
+            overlap=None if None in one[:2] else int((one[0] / 8 - 1) * one[1]) * 8,
+            window=one[2] if one[0] else None,
+        )
+    )
+    return st.builds(
+        lambda tiling, seamless, decode: tiling.model_copy(
+            update={"seamless": seamless, "decode_tile": decode}
+        ),
+        overlaps,
+        st.none() | st.sampled_from(SEAMLESS),
+        st.none() | st.integers(8, 512).map(lambda n: 8 * n),
     )
 
 

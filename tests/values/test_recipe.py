@@ -37,7 +37,8 @@ def test_canonical_json_is_pinned() -> None:
         '"zero_snr":null},'
         '"options":{"order":null,"restart_from":null,"restart_to":null,"restarts":null,"s_churn":null,"s_noise":null,"s_tmax":null,'
         '"s_tmin":null,"tolerance":null},"rho":null,"sampler":"euler_a","shift":null,"sigmas":null,"spacing":"karras",'
-        '"steps":20}],"prompt":{"clip_skip":null,"dialect":"plain","emphasis":null,"negative":"dog","source":null,'
+        '"steps":20,"tiling":{"decode_tile":null,"overlap":null,"seamless":null,"tile":null,"window":null}}],'
+        '"prompt":{"clip_skip":null,"dialect":"plain","emphasis":null,"negative":"dog","source":null,'
         '"text":"a cat, sitting"},"seed":42,"version":1,"width":64}'
     )
 
@@ -95,7 +96,7 @@ SPOILED = [
     ('"steps":20', '"steps":true', "steps: must be a whole number, not True; use 1 to 1000"),
     ('"steps":20', '"step":20', "steps: is missing; give a value for it"),
     ('"steps":20', '"steps":20,"x":1', "x: is not a known field; known: "
-     "model, sampler, eta, options, spacing, rho, shift, sigmas, steps, guides"),
+     "model, sampler, eta, options, spacing, rho, shift, sigmas, steps, guides, tiling"),
     ('"steps":20', '"steps":20,"steps":21', "recipe: has the key 'steps' twice; keep one of them"),
     ("7.5", "NaN", "recipe: holds NaN, which is not a finite number; use a finite number"),
     ("7.5", "-Infinity", "recipe: holds -Infinity, which is not a finite number; use a finite number"),

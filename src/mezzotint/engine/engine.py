@@ -16,6 +16,7 @@ from mezzotint.engine.guiding import Guiding, guiding_of
 from mezzotint.engine.model import Models, Opened
 from mezzotint.engine.placement import Placement, place
 from mezzotint.engine.steering import asked_together, said
+from mezzotint.engine.tiling import for_picture, seen_at_once
 from mezzotint.values.errors import BadValue
 from mezzotint.values.events import Drawn, Event, Prepared, Stepped
 from mezzotint.values.noise import NoiseUse
@@ -65,7 +66,7 @@ class Engine:
         yield Prepared(recipe_count=len(recipes), steps=use.steps, model=opened.model.family.name)
         guiding = guiding_of(use, opened.model)
         texts = asked_together(said(recipes[0]), guiding.texts)
-        work = opened.work(recipes[0].width, recipes[0].height, len(recipes) * len(texts))
+        work = opened.work(*seen_at_once(recipes[0]), len(recipes) * len(texts))
         placement = self.placement.suited(work)
         latent: torch.Tensor | None = None
         for step, seconds in self._steps(opened, recipes, placement, guiding):
@@ -73,7 +74,8 @@ class Engine:
             yield Stepped(step.index, use.steps, float(step.level.sigma.max()), seconds)
         assert latent is not None
         with placement.pinned(exact):
-            images = stages.finish(stages.decode(opened, latent, together=not exact))
+            drawing = for_picture(opened, recipes[0])
+            images = stages.finish(stages.decode(drawing, latent, not exact, use.tiling))
         seconds = (perf_counter() - started) / len(recipes)
         facts = _facts(opened, placement, seconds)
         for index, image, recipe in zip(places, images, recipes, strict=True):
@@ -91,7 +93,9 @@ class Engine:
             opened.merge(adapters)
             begun = stages.begin(opened.model, recipes, device)
             steered = stages.encode(opened.model, recipes, guiding.texts, device, taught)
-            steps = stages.sample(stages.denoiser(opened, steered, guiding, len(recipes)), begun, use)
+            drawing = for_picture(opened, recipes[0])
+            denoise = stages.denoiser(drawing, recipes[0], steered, guiding, len(recipes))
+            steps = stages.sample(denoise, begun, use)
         while True:
             before = perf_counter()
             with placement.pinned(exact):

@@ -35,12 +35,14 @@ from mezzotint.diffusion.spacings import SPACINGS
 from mezzotint.engine.guiding import Guiding
 from mezzotint.engine.model import Opened
 from mezzotint.engine.steering import Steering, steering
+from mezzotint.engine.tiling import decoded, over_tiles, seen_at_once
 from mezzotint.families.conditions import Asked
 from mezzotint.families.family import Model
 from mezzotint.families.taught import NO_WORDS, TaughtWords
 from mezzotint.nets.conditioning import Conditioning, Inject, Output
 from mezzotint.values.errors import BadValue
 from mezzotint.values.recipe import Pass, Recipe
+from mezzotint.values.tiling import Tiling
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,11 @@ def begin(model: Model, recipes: Sequence[Recipe], device: torch.device) -> Begu
             f"use multiples of {multiple}",
         )
     largest = family.largest
-    if largest is not None and max(first.width, first.height) > largest:
+    if largest is not None and max(seen_at_once(first)) > largest:
         raise BadValue(
             "size",
             f"{first.width}x{first.height} is more than this model has places for",
-            f"use at most {largest}",
+            f"use at most {largest}, or a tile of that",
         )
     plan = planned(family.path, first.passes[0])
     shape = (family.latent.channels, first.height // factor, first.width // factor)
@@ -131,9 +133,14 @@ def planned(path: Path, use: Pass) -> Plan:
     return make_plan(path, use.spacing, use.steps, use.rho)
 
 
-def denoiser(opened: Opened, steered: Steering, guiding: Guiding, count: int) -> Denoiser:
-    """The denoiser that the sampler wants for one run over `count` pictures with what `encode` gave."""
-    ask = asker(_call(opened, steered, guiding.inject, count), opened.model.prediction)
+def denoiser(opened: Opened, recipe: Recipe, steered: Steering, guiding: Guiding, count: int) -> Denoiser:
+    """The denoiser that the sampler wants for one run over `count` pictures, drawn as `recipe`, with what `encode`
+    gave."""
+
+    def call_of(steered: Steering, count: int) -> RequestCall:
+        return _call(opened, steered, guiding.inject, count)
+
+    ask = asker(over_tiles(recipe, opened.model.family, steered, count, call_of), opened.model.prediction)
     made = paired if guiding.pair else guided
     return made(ask if steered.plain else composed(ask, steered.weights), guiding.guides)
 
@@ -206,14 +213,14 @@ def tuning(use: Pass) -> Tuning:
     raise BadValue(name, f"{use.sampler} has no use for it", f"leave it out or use {able}")
 
 
-def decode(opened: Opened, latent: Tensor, together: bool) -> Tensor:
+def decode(opened: Opened, latent: Tensor, together: bool, tiling: Tiling) -> Tensor:
     """Clean latents N C h w -> pixels N 3 H W about -1..1 in float32, all in one call or one picture a call."""
     model = opened.model
     dtype = next(model.autoencoder.parameters()).dtype
     scaled = model.family.latent
     z = (latent / scaled.scale + scaled.shift).to(dtype)
     parts = z.unsqueeze(0) if together else z.unsqueeze(1)
-    return torch.cat([model.autoencoder.decode(part).float() for part in parts])
+    return torch.cat([decoded(model.autoencoder, part, tiling).float() for part in parts])
 
 
 def finish(pixels: Tensor) -> list[Image.Image]:

@@ -7,7 +7,7 @@ Shapes: N pictures, P texts of one picture that are drawn together, K texts of o
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -93,6 +93,14 @@ class Steering:
             Batch(torch.tensor(places, device=parts[0].tokens.device), stacked([parts[i] for i in places]))
             for places in lengths.values()
         )
+
+    def over(self, parts: Sequence[Callable[[Conditioning], Conditioning]]) -> "Steering":
+        """The same for parts of the pictures: all pictures at the first part, then all at the next."""
+        stretches = [
+            {name: [part(one) for part in parts for one in row] for name, row in stretch.items()}
+            for stretch in self.stretches
+        ]
+        return replace(self, stretches=tuple(stretches))
 
     @property
     def plain(self) -> bool:

@@ -75,6 +75,8 @@ def _params(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield "Seed resize from", noise.resize_from
     if prompt.clip_skip is not None and prompt.clip_skip > 1:
         yield "Clip skip", str(prompt.clip_skip)
+    if walk.tiling.seamless == "both":
+        yield "Tiling", "True"
     if noise.ensd:
         yield "ENSD", str(noise.ensd)
     # With a GPU named it is what web UIs draw by default and do not mention.
@@ -161,6 +163,7 @@ def options(found: Infotext) -> dict[str, object]:
         "negative": found.negative,
         "sampler": sampler_called(sampler),
         "spacing": spacing_called(spacing),
+        "seamless": "both" if params.get("Tiling") == "True" else None,
         "guidance": _number(params.get("CFG scale", ""), r"[0-9]{1,4}(\.[0-9]{1,20})?", float),
     }
     for name, key in _WHOLE.items():

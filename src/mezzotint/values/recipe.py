@@ -31,6 +31,7 @@ from mezzotint.values.names import (
 )
 from mezzotint.values.noise import MAX_SEED, NoiseUse, Seed, kind_alone
 from mezzotint.values.sampling import SamplerOptions, falling
+from mezzotint.values.tiling import Tiling
 from mezzotint.values.value import LISTED, POSITIVE_ZERO, Value, one_of, option, plain_text
 
 VERSION = 1
@@ -186,6 +187,7 @@ class Pass(Value):
     ] = None
     steps: Annotated[int, option("steps", "number of denoising steps", least=1, most=1000)]
     guides: Guides = ()
+    tiling: Tiling = Field(default_factory=Tiling)
 
     @model_validator(mode="after")
     def _one_step_for_each_sigma(self) -> Self:
