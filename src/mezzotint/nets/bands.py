@@ -1,4 +1,4 @@
-"""Runs chains of convolutions and group norms over bands of rows: the result of the whole picture in a part's memory.
+"""Runs chains of convolutions and group norms over bands of rows: the whole result in the memory of a part.
 
 Takes a chain of `Stage`s and a tensor, gives what the stages give for all of it, up to the rounding of its sums. Each
 band is read with as many rows around it as the convolutions see, and a norm takes the mean and variance of the whole
