@@ -15,8 +15,8 @@ Values = NDArray[np.float64]
 @dataclass(frozen=True)
 class Seams:
     """`shares`: for each border, the share of the other lines of its direction whose mean step is smaller (near 1: it
-    stands out). `ratio` is the mean step at borders over the mean step elsewhere, and `p` the share of random choices of
-    as many other lines whose ratio is as large: below 0.05 the borders show."""
+    stands out). `ratio` is the mean step at borders over the mean step elsewhere, and `p` the share of random choices
+    of as many other lines whose ratio is as large: below 0.05 the borders show."""
 
     shares: tuple[float, ...]
     ratio: float
