@@ -116,6 +116,8 @@ def planned(path: Path, use: Pass) -> Plan:
     if use.shift is not None:
         if not isinstance(path, Rectified):
             raise BadValue("shift", "only models of flow matching have one", "leave it out")
+        if use.sigmas is not None:
+            raise BadValue("shift", "a list of sigmas has no use for it", "leave one of them out")
         path = Rectified(use.shift, path.times)
     if use.rho is not None and (use.sigmas is not None or not SPACINGS[use.spacing].rho):
         able = ", ".join(name for name, entry in SPACINGS.items() if entry.rho)
