@@ -96,14 +96,15 @@ def run(stages: Sequence[Stage], x: Tensor, room: int, wrap: bool = False) -> Te
     """What `stages` make of `x` B C H W, one after the other. With `wrap` the picture goes on above its first row with
     its last.
 
-    `room` is the number of values that the widest tensor of one picture may have: what is between two stages is kept
-    when it is no larger, and computed again for every norm that follows when it is; a band has a quarter of it.
+    `room` is the number of values that the widest tensor of one picture may have. Stages in which none has more are
+    computed at once, others in bands of a quarter of it; what is between two stages is kept when it is no larger, and
+    when it is, it is computed again for every norm that follows.
     """
     known: Known = {}
     held: list[Stage] = []
     for place, stage in enumerate(stages):
         held.append(stage)
-        bands = _bands(held, x, room // 4, wrap)
+        bands = _bands(held, x, room, wrap)
         if len(bands) == 1:
             x, held = _direct(held, x), []
             continue
@@ -121,8 +122,8 @@ def _kept(stages: Sequence[Stage], x: Tensor) -> int:
     return ceil(stages[-1].made * x.shape[-2] * x.shape[-1] * scale * scale)
 
 
-def _bands(stages: Sequence[Stage], x: Tensor, most: int, wrap: bool) -> list[Band]:
-    """The bands of `x` whose widest tensor has about `most` values, but no fewer rows than are read around them."""
+def _bands(stages: Sequence[Stage], x: Tensor, room: int, wrap: bool) -> list[Band]:
+    """The bands of `x`, each with no fewer rows than are read around it: one if the widest tensor has room."""
     height, width = x.shape[-2:]
     scale, largest, step = Fraction(1), Fraction(1), 1
     for stage in stages:
@@ -134,8 +135,8 @@ def _bands(stages: Sequence[Stage], x: Tensor, most: int, wrap: bool) -> list[Ba
     for stage in reversed(stages):
         around = ceil((around + stage.after) / stage.scale) + stage.before
     around = ceil(around / step) * step
-    rows = max(int(most / (width * largest)) // step * step, around, step)
-    if rows + 2 * around >= height:
+    rows = max(int(room / 4 / (width * largest)) // step * step, around, step)
+    if width * height * largest <= room or rows + 2 * around >= height:
         return [Band(0, height, 0, height)]
     found: list[Band] = []
     for first in range(0, height, rows):

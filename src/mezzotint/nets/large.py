@@ -43,71 +43,72 @@ def _room(net: Autoencoder, side: int) -> int:
     return max(net.geometry.channels[:2]) * side * side
 
 
-def _resnet(block: Resnet, x: Tensor) -> Walk:
-    """`block`, which takes no time here."""
-    h = block.conv1((yield block.norm1, x))
-    h = block.conv2((yield block.norm2, h))
-    return h + (x if block.shortcut is None else block.shortcut(x))
-
-
 def _blocks(level: UpLevel | DownLevel) -> list[Resnet]:
     return [block for block in level.resnets if isinstance(block, Resnet)]
 
 
 def _decoding(decoder: Decoder) -> list[Stage]:
-    """One stage a level: twice the size of the level before, then its residual blocks; at the last level the end."""
+    """One stage a residual block, the first of a level with the doubling before it; then the end."""
     stages: list[Stage] = []
-    before: nn.Conv2d | None = None
+    doubling: nn.Conv2d | None = None
     for level in decoder.up:
         assert isinstance(level, UpLevel)
-        blocks = _blocks(level)
-        wide, narrow = blocks[0].conv1.in_channels, blocks[0].conv1.out_channels
-        last = level.upsample is None
-        stages.append(
-            Stage(
-                partial(_up, level=level, grow=before, end=decoder if last else None),
-                channels=max(wide, narrow),
-                made=narrow,
-                after=2 * len(blocks) + (before is not None) + last,
-                scale=Fraction(1 if before is None else 2),
+        for block in _blocks(level):
+            first = doubling is not None
+            stages.append(
+                Stage(
+                    partial(_doubled_block, block=block, doubling=doubling),
+                    channels=max(block.conv1.in_channels, block.conv1.out_channels),
+                    made=block.conv1.out_channels,
+                    after=2 + first,
+                    scale=Fraction(1 + first),
+                )
             )
-        )
-        before = level.upsample
-    return stages
-
-
-def _up(x: Tensor, level: UpLevel, grow: nn.Conv2d | None, end: Decoder | None) -> Walk:
-    if grow is not None:
-        x = upsampled(x, grow, (2 * x.shape[-2], 2 * x.shape[-1]))
-    for block in _blocks(level):
-        x = yield from _resnet(block, x)
-    return x if end is None else end.conv_out((yield end.norm_out, x))
+            doubling = None
+        doubling = level.upsample
+    end = decoder.conv_out
+    return [*stages, Stage(partial(_end, decoder=decoder), end.in_channels, end.out_channels, after=1)]
 
 
 def _encoding(encoder: Encoder) -> list[Stage]:
-    """One stage a level: its residual blocks, then half the size; at the first level the beginning in front."""
+    """One stage a residual block, the first with the beginning before it, the last of a level with the halving."""
     stages: list[Stage] = []
-    for place, level in enumerate(encoder.down):
+    begin: nn.Conv2d | None = encoder.conv_in
+    for level in encoder.down:
         assert isinstance(level, DownLevel)
         blocks = _blocks(level)
-        wide, narrow = blocks[0].conv1.in_channels, blocks[0].conv1.out_channels
-        halves = level.downsample is not None
-        stages.append(
-            Stage(
-                partial(_down, level=level, begin=None if place else encoder),
-                channels=max(wide, narrow),
-                made=narrow,
-                # A halving convolution sees two rows below the one that it is at.
-                before=2 * len(blocks) + (place == 0) + 2 * halves,
-                scale=Fraction(1, 2 if halves else 1),
+        for block in blocks:
+            halves = level.downsample is not None and block is blocks[-1]
+            stages.append(
+                Stage(
+                    partial(_halved_block, block=block, begin=begin, level=level if halves else None),
+                    channels=max(block.conv1.in_channels, block.conv1.out_channels),
+                    made=block.conv1.out_channels,
+                    # A halving convolution sees two rows below the one that it is at.
+                    before=2 + (begin is not None) + 2 * halves,
+                    scale=Fraction(1, 1 + halves),
+                )
             )
-        )
+            begin = None
     return stages
 
 
-def _down(x: Tensor, level: DownLevel, begin: Encoder | None) -> Walk:
-    if begin is not None:
-        x = begin.conv_in(x)
-    for block in _blocks(level):
-        x = yield from _resnet(block, x)
-    return level.halved(x)
+def _doubled_block(x: Tensor, block: Resnet, doubling: nn.Conv2d | None) -> Walk:
+    if doubling is not None:
+        x = upsampled(x, doubling, (2 * x.shape[-2], 2 * x.shape[-1]))
+    return (yield from _block(x, block))
+
+
+def _halved_block(x: Tensor, block: Resnet, begin: nn.Conv2d | None, level: DownLevel | None) -> Walk:
+    x = yield from _block(x if begin is None else begin(x), block)
+    return x if level is None else level.halved(x)
+
+
+def _block(x: Tensor, block: Resnet) -> Walk:
+    h = block.conv1((yield block.norm1, x))
+    h = block.conv2((yield block.norm2, h))
+    return h + (x if block.shortcut is None else block.shortcut(x))
+
+
+def _end(x: Tensor, decoder: Decoder) -> Walk:
+    return decoder.conv_out((yield decoder.norm_out, x))
