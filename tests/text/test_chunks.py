@@ -9,6 +9,7 @@ from mezzotint.text.chunks import (
     Frame,
     Unit,
     at_commas,
+    at_sentences,
     by_words,
     chunks,
     cut_off,
@@ -81,12 +82,31 @@ def test_comfy_keeps_short_words_whole(text, expected):
     assert cut(text, COMFY) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1" * 75, ["1" * 75]),
+        ("16" + "1" * 10 + "7" + "1" * 70, ["16", "1" * 10 + "7", "1" * 70]),
+        ("17" + "1" * 10 + "8" + "1" * 70, ["17", "1" * 10 + "8", "1" * 70]),
+        ("1" * 10 + "8" + "2" * 70, ["1" * 10 + "8", "2" * 70]),
+        ("1" * 100, ["1" * 75, "1" * 25]),
+        ("1" * 74 + "6" + "2", ["1" * 74 + "6", "2"]),
+        ("1" * 75 + "6" + "2", ["1" * 75, "62"]),
+        ("", [""]),
+    ],
+)
+def test_compel_goes_back_to_the_end_of_a_sentence(text, expected):
+    """6 is a full stop, 7 a comma and 8 ends a word."""
+    frame = Frame((100,), 101, 102, 77, token=lambda id: {6: ".</w>", 7: ",</w>", 8: "x</w>"}.get(id, "x"))
+    assert cut(text, Cutting(whole, at_sentences), frame=frame) == expected
+
+
 def test_plain_text_is_cut_off():
     assert cut("1" * 100, PLAIN) == ["1" * 75]
     assert cut("1" * 100, Cutting(whole, tightly)) == ["1" * 75, "1" * 25]
 
 
-@pytest.mark.parametrize("how", [A1111, COMFY, Cutting(whole, tightly)])
+@pytest.mark.parametrize("how", [A1111, COMFY, Cutting(whole, tightly), Cutting(whole, at_sentences)])
 def test_a_taught_word_is_never_cut(how):
     taught = {"word": (7, 8, 9)}
     assert cut("1" * 73 + " word 2", how, taught) == ["1" * 73, "7892"]
@@ -126,7 +146,9 @@ def test_a1111_as_told(tokens, length):
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
-@given(st.lists(st.integers(1, 12), max_size=30), st.sampled_from([at_commas, by_words, tightly]))
+@given(
+    st.lists(st.integers(1, 12), max_size=30), st.sampled_from([at_commas, at_sentences, by_words, tightly])
+)
 def test_nothing_is_lost_or_doubled(sizes, fill):
     words = [tuple(Unit((n,), 1.0, 0) for _ in range(size)) for n, size in enumerate(sizes)]
     found = fill(words, Frame((100,), 101, 102, 12))

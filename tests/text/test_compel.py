@@ -36,6 +36,8 @@ def runs(text):
         ("a)+ b", [("a)+ b", 1)]),
         ('say "a (b" c)+ ', [("say a (b c)+", 1)]),
         ("", []),
+        ("(f/1.8, a...b)+ f1.8", [("f/1 . 8 , a . . . b", 1.1), ("f1.8", 1)]),
+        ("a,,b", [("a, ,b", 1)]),
     ],
 )
 def test_weights(text, expected):
@@ -44,14 +46,20 @@ def test_weights(text, expected):
 
 def test_texts_one_after_the_other():
     assert compel.timeline('("a cat", "a dog+").and(1, 0.5)', 1).still == Mix(
-        (Passage(((Run("a cat"),),)), Passage(((Run("a"), Run("dog", 1.1)),))), (1, 0.5), blend=False
+        (Passage(((Run("a cat"),),)), Passage(((Run("a"), Run("dog", 1.1)),))),
+        (1, 0.5),
+        blend=False,
+        pooled='("a cat", "a dog+").and(1, 0.5)',
     )
     assert compel.timeline("(cat, dog).and()", 1).still.weights == (1, 1)
 
 
 def test_blends_sum_to_one_unless_asked_not_to():
     assert compel.timeline('("a", (b)).blend(1, 3)', 1).still == Mix(
-        (Passage(((Run("a"),),)), Passage(((Run("b"),),))), (0.25, 0.75), blend=True
+        (Passage(((Run("a"),),)), Passage(((Run("b"),),))),
+        (0.25, 0.75),
+        blend=True,
+        pooled='("a", (b)).blend(1, 3)',
     )
     assert compel.timeline('("a", "b").blend(1, 3, no_normalize)', 1).still.weights == (1, 3)
 

@@ -61,13 +61,22 @@ def comfy(text: Weighed) -> Tensor:
 
 def compel(text: Weighed) -> Tensor:
     """As `comfy`; then, for every run of weight below 1, mixed with the states of the text in which no token looks at
-    that run, tan((1 - weight) pi / 2) parts of them to one part (compel 2, its masking mode)."""
+    that run, tan((1 - weight) pi / 2) parts of them to one part (compel 2, its masking mode). A run over several chunks
+    hides all that stands between its first and last token, but for the ends of each chunk."""
     total, parts = _from_empty(text, text.encode(None)), 1.0
     for weight, hidden in text.lowered:
         share = math.tan((1 - max(weight, 1e-5)) * math.pi / 2)
-        total = total + share * _from_empty(text, text.encode(hidden))
+        total = total + share * _from_empty(text, text.encode(_stretch(hidden)))
         parts += share
     return total / parts
+
+
+def _stretch(hidden: Tensor) -> Tensor:
+    """All places from the first of `hidden` bool C T to its last; those between chunks stay as they are."""
+    flat = hidden.flatten().int()
+    between = ((flat.cumsum(0) > 0) & (flat.flip(0).cumsum(0).flip(0) > 0)).view_as(hidden).clone()
+    between[:, [0, -1]] = False
+    return hidden | between
 
 
 def _from_empty(text: Weighed, states: Tensor) -> Tensor:

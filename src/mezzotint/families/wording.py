@@ -15,9 +15,9 @@ from torch import Tensor
 from mezzotint.families.emphasis import EMPHASES, Weighed
 from mezzotint.families.taught import Words
 from mezzotint.nets.clip import TextStates
-from mezzotint.text.chunks import Chunk, Cutting
+from mezzotint.text.chunks import Chunk, Cutting, cut_off, whole
 from mezzotint.text.grammar import DIALECTS
-from mezzotint.text.prompt import Content, Mix, Passage
+from mezzotint.text.prompt import Content, Mix, Passage, Run
 from mezzotint.text.taught import Ids
 
 
@@ -68,10 +68,17 @@ class Reading:
     def states(self, wording: Wording) -> TextStates:
         """`tokens` 1 (C T) D and `pooled` 1 P, that of the first chunk. Raises BadValue for too many chunks."""
         content = wording.content
-        if isinstance(content, Passage):
-            return self._passage(content, wording)
-        parts = [self._passage(passage, wording) for passage in content.passages]
-        return self._blended(content, wording, parts) if content.blend else self._row(content, wording, parts)
+        if isinstance(content, Mix):
+            parts = [self._passage(passage, wording).tokens for passage in content.passages]
+            tokens = (self._blended if content.blend else self._row)(content, wording, parts)
+            return TextStates(tokens, self._pooled(content.pooled))
+        states = self._passage(content, wording)
+        return states if content.pooled is None else TextStates(states.tokens, self._pooled(content.pooled))
+
+    def _pooled(self, text: str) -> Tensor:
+        """The pooled vector of a text as it is written, cut off behind one chunk."""
+        (chunk,) = self.encoder.chunks(Passage(((Run(text),),)), Cutting(whole, cut_off), self.words)
+        return self.encoder.states([chunk.ids], self.clip_skip, self.device, self.words).pooled
 
     def _passage(self, passage: Passage, wording: Wording) -> TextStates:
         found = self.encoder.chunks(passage, DIALECTS[wording.dialect].cutting, self.words)
@@ -103,29 +110,26 @@ class Reading:
         runs = torch.tensor([chunk.runs for chunk in found], device=self.device)
         return [(weight, runs == run) for run, weight in weights.items() if run >= 0 and weight < 1]
 
-    def _blended(self, mix: Mix, wording: Wording, parts: Sequence[TextStates]) -> TextStates:
+    def _blended(self, mix: Mix, wording: Wording, parts: Sequence[Tensor]) -> Tensor:
         """The average; a shorter text is filled up with empty chunks, as in compel."""
-        longest = max(part.tokens.shape[1] for part in parts)
-        short = any(part.tokens.shape[1] < longest for part in parts)
-        empty = self.empty(wording) if short else parts[0].tokens
-        rows = [lengthened(part.tokens, empty, longest) for part in parts]
-        pairs = list(zip(mix.weights, rows, parts, strict=True))
-        tokens, pooled = (w * t for w, t, _ in pairs), (w * p.pooled for w, _, p in pairs)
-        return TextStates(
-            sum(tokens, torch.zeros_like(rows[0])), sum(pooled, torch.zeros_like(parts[0].pooled))
-        )
+        longest = max(part.shape[1] for part in parts)
+        short = any(part.shape[1] < longest for part in parts)
+        empty = self.empty(wording) if short else parts[0]
+        rows = [lengthened(part, empty, longest) for part in parts]
+        weighed = (weight * row for weight, row in zip(mix.weights, rows, strict=True))
+        return sum(weighed, torch.zeros_like(rows[0]))
 
-    def _row(self, mix: Mix, wording: Wording, parts: Sequence[TextStates]) -> TextStates:
+    def _row(self, mix: Mix, wording: Wording, parts: Sequence[Tensor]) -> Tensor:
         """One after the other, each as far from the empty text as its weight says."""
         rows: list[Tensor] = []
         for weight, part in zip(mix.weights, parts, strict=True):
             if weight == 1:
-                rows.append(part.tokens)
+                rows.append(part)
                 continue
             empty = self.empty(wording)
-            empty = empty.repeat(1, part.tokens.shape[1] // empty.shape[1], 1)
-            rows.append(empty + (part.tokens - empty) * weight)
-        return TextStates(torch.cat(rows, dim=1), parts[0].pooled)
+            empty = empty.repeat(1, part.shape[1] // empty.shape[1], 1)
+            rows.append(empty + (part - empty) * weight)
+        return torch.cat(rows, dim=1)
 
 
 def lengthened(row: Tensor, filler: Tensor, length: int) -> Tensor:

@@ -1,8 +1,8 @@
 """Cuts a prompt into the chunks that a text encoder reads, each with a start, an end and padding.
 
 Takes a passage, a tokenizer's `Frame` and its way from words to ids; gives `Chunk`s of equal length whose every id has
-a weight. Where a text is cut is the dialect's: A1111 goes back to a comma, ComfyUI keeps short words whole. A taught
-word is never cut. Knows no network.
+a weight. Where a text is cut is the dialect's: A1111 goes back to a comma, ComfyUI keeps short words whole, compel goes
+back to the end of a sentence. A taught word is never cut. Knows no network.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,18 +19,27 @@ COMMA_BACK = 20
 """How many tokens back A1111 looks for a comma to cut at."""
 LONG_WORD = 8
 """From this many tokens on ComfyUI cuts a word."""
+SENTENCE_ENDS = frozenset({".</w>"})
+PHRASE_ENDS = SENTENCE_ENDS | {",</w>", ";</w>", ":</w>"}
+"""Tokens that compel cuts behind."""
+
+
+def nameless(id: int) -> str:
+    """No id has a name."""
+    return ""
 
 
 @dataclass(frozen=True)
 class Frame:
     """What stands around the ids of a chunk of `length`: `start` before, `end` behind, then `pad`; `comma` is its id
-    (-1 for none)."""
+    (-1 for none); `token` gives the letters of an id, with `</w>` where it ends a word."""
 
     start: Ids
     end: int
     pad: int
     length: int
     comma: int = -1
+    token: Callable[[int], str] = nameless
 
     @property
     def room(self) -> int:
@@ -155,6 +164,37 @@ def by_words(words: Sequence[Word], frame: Frame) -> list[list[Unit]]:
         for unit in word:
             filled.add(unit)
     return filled.done()
+
+
+def at_sentences(words: Sequence[Word], frame: Frame) -> list[list[Unit]]:
+    """compel's (its mode SENTENCES): what does not fit into one chunk is cut behind the last full stop that fits, else
+    behind the last comma, else behind the last whole word."""
+    units = list(chain.from_iterable(words))
+    names = [frame.token(unit.ids[0]) if len(unit.ids) == 1 else "" for unit in units]
+    made: list[list[Unit]] = []
+    start = 0
+    while start < len(units):
+        (full, *rest) = tightly([tuple(units[start : start + frame.room + 1])], frame)
+        end = start + len(full)
+        if rest or end < len(units):
+            end = _last_end(names, start, end)
+        made.append(units[start:end])
+        start = end
+    return made
+
+
+def _last_end(names: Sequence[str], start: int, end: int) -> int:
+    """Where a chunk ends that could hold `names[start:end]`."""
+    kinds: tuple[Callable[[str], bool], ...] = (
+        SENTENCE_ENDS.__contains__,
+        PHRASE_ENDS.__contains__,
+        lambda name: name.endswith("</w>"),
+    )
+    for fits in kinds:
+        for place in reversed(range(start, end)):
+            if fits(names[place]):
+                return place + 1
+    return end
 
 
 class _Filled:

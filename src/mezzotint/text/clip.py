@@ -28,7 +28,7 @@ class ClipTokenizer:
         self.bos = vocab[START]
         self.eos = vocab[END]
         self.vocab_size = len(vocab)
-        self.frame = Frame((self.bos,), self.eos, pad, length, vocab.get(f",{WORD_END}", -1))
+        self.frame = Frame((self.bos,), self.eos, pad, length, vocab.get(f",{WORD_END}", -1), self.token)
 
     @classmethod
     def from_files(

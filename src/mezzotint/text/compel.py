@@ -1,12 +1,14 @@
 """The prompt language of compel, which InvokeAI and users of diffusers write: `word+`, `(phrase)1.3`.
 
 Takes text, gives a `Timeline`. A plus multiplies by 1.1 and a minus by 0.9, nested brackets multiply.
-`("a", "b").and()` sets texts one after the other and `.blend(1, 2)` averages them. Its other
-operators are typed errors, and what means nothing is text. Linear in the length of the text.
+`("a", "b").and()` sets texts one after the other, `.blend(1, 2)` averages them; other operators are typed
+errors, and what means nothing is text. In compel so is a bracket with a lone `+`, `-` or `=` in it, which is read here.
+The pooled vector is that of the text with all its signs, as in compel. Linear in the length of the text.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from mezzotint.text.prompt import (
     Content,
@@ -32,6 +34,7 @@ _OPERATOR = re.compile(r"\s*\.(\w+)\(([^()]*)\)\s*")
 _UNDONE = re.compile(r"\.(?:swap|attend)\(|\b(?:use|with)Lora\(")
 _ESCAPED = re.compile(r'\\([()"])')
 _FREE = re.compile(r"\S+")
+_STOP = re.compile(r"[.,]")
 _SPACE = re.compile(r"\s*")
 _ITEM = re.compile(r"\s*,?\s*")
 _WEIGHTS = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)")
@@ -64,22 +67,22 @@ def timeline(text: str, steps: int) -> Timeline:
             "use weights, .and() or .blend(), and --lora for adapters",
         )
     # As compel does before it reads a text.
-    return always(_content(re.sub(r",(?=\S)", ", ", text)))
+    return always(_content(re.sub(r",(\S)", r", \1", text), text))
 
 
-def _content(text: str) -> Content:
+def _content(text: str, written: str) -> Content:
     pairs = _pairs(text)
     start = len(text) - len(text.lstrip())
     end = pairs.ends.get(start) if text[start : start + 1] == "(" else None
     found = _OPERATOR.fullmatch(text, end + 1) if end is not None else None
     if end is None or found is None:
-        return passage([_runs(text, 0, len(text), pairs)])
+        return replace(passage([_runs(text, 0, len(text), pairs, _free_word)]), pooled=written)
     if found[1] not in ("and", "add", "blend"):
         raise BadValue(
             "prompt", f"uses .{shorten(found[1], 20)}(), which is not known", "use .and() or .blend()"
         )
     passages = _items(text, start + 1, end, pairs)
-    return _mixed(passages, found[2], blend=found[1] == "blend")
+    return _mixed(passages, found[2], written, blend=found[1] == "blend")
 
 
 def _items(text: str, start: int, end: int, pairs: _Pairs) -> tuple[Passage, ...]:
@@ -90,7 +93,7 @@ def _items(text: str, start: int, end: int, pairs: _Pairs) -> tuple[Passage, ...
         close = pairs.ends.get(at)
         word = _WORD.match(text, at, end)
         if close is not None:
-            found.append(passage([_runs(text, at + 1, close, pairs)]))
+            found.append(passage([_runs(text, at + 1, close, pairs, _word)]))
             at = close + 1
         elif word:
             found.append(passage([[Run(_plain(word[0]))]]))
@@ -103,7 +106,7 @@ def _items(text: str, start: int, end: int, pairs: _Pairs) -> tuple[Passage, ...
     return tuple(found)
 
 
-def _mixed(passages: tuple[Passage, ...], arguments: str, blend: bool) -> Mix:
+def _mixed(passages: tuple[Passage, ...], arguments: str, written: str, blend: bool) -> Mix:
     words = [word.strip() for word in arguments.split(",") if word.strip()]
     normal = blend and words[-1:] != ["no_normalize"]
     words = words[: len(words) - (words[-1:] == ["no_normalize"])]
@@ -124,10 +127,14 @@ def _mixed(passages: tuple[Passage, ...], arguments: str, blend: bool) -> Mix:
         raise BadValue(
             "prompt", "blends texts with weights that sum to 0", "use no_normalize or other weights"
         )
-    return Mix(passages, tuple(w / total for w in weights) if normal else weights, blend)
+    return Mix(passages, tuple(w / total for w in weights) if normal else weights, blend, written)
 
 
-def _runs(text: str, start: int, end: int, pairs: _Pairs) -> list[Run]:
+_Words = Callable[[str, int, int], tuple[str, float, int]]
+"""`(text, place, end) -> a word, its factor and where it ends`."""
+
+
+def _runs(text: str, start: int, end: int, pairs: _Pairs, outermost: _Words) -> list[Run]:
     """The weighted runs of `text[start:end]`, those of equal weight joined by spaces as compel does."""
     runs: list[tuple[list[str], float]] = []
     groups = [_Inside(1.0, end, end)]
@@ -147,7 +154,7 @@ def _runs(text: str, start: int, end: int, pairs: _Pairs) -> list[Run]:
             groups.append(_Inside(here.weight * factor, close, after))
             at += 1
             continue
-        words, factor, at = _word(text, at, here.end)
+        words, factor, at = (outermost if len(groups) == 1 else _word)(text, at, here.end)
         weight = here.weight * factor
         if not runs or runs[-1][1] != weight:
             runs.append(([], weight))
@@ -156,6 +163,15 @@ def _runs(text: str, start: int, end: int, pairs: _Pairs) -> list[Run]:
 
 
 def _word(text: str, at: int, end: int) -> tuple[str, float, int]:
+    """A word inside brackets or quotes, where a comma and a full stop are words of their own."""
+    word = _WORD.match(text, at, end) or _STOP.match(text, at, end)
+    signs = _SIGNS.match(text, word.end(), end) if word and word[0] not in (",", ".") else None
+    if word and not signs:
+        return word[0], 1.0, word.end()
+    return _free_word(text, at, end)
+
+
+def _free_word(text: str, at: int, end: int) -> tuple[str, float, int]:
     """A word, its factor and where it ends: with signs behind it, or everything up to the next space."""
     word = _WORD.match(text, at, end)
     signs = _SIGNS.match(text, word.end(), end) if word else None

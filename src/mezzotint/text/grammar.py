@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from mezzotint.text import a1111, comfy, compel
-from mezzotint.text.chunks import Cutting, at_commas, by_words, cut_off, spaced, tightly, whole
+from mezzotint.text.chunks import Cutting, at_commas, at_sentences, by_words, cut_off, spaced, whole
 from mezzotint.text.prompt import Passage, Run, Timeline, always
 
 Reader = Callable[[str, int], Timeline]
@@ -39,7 +39,7 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
             a1111.timeline, a1111.negative_timeline, Cutting(whole, at_commas, trained=True), "original"
         ),
         "comfy": Dialect(comfy.timeline, comfy.timeline, Cutting(spaced, by_words), "comfy"),
-        "compel": Dialect(compel.timeline, compel.timeline, Cutting(whole, tightly), "compel"),
+        "compel": Dialect(compel.timeline, compel.timeline, Cutting(whole, at_sentences), "compel"),
     }
 )
 

@@ -24,9 +24,13 @@ class Run:
 
 @dataclass(frozen=True)
 class Passage:
-    """Runs of text in their order, in `segments` each of which begins a new chunk (a BREAK lies between two)."""
+    """Runs of text in their order, in `segments` each of which begins a new chunk (a BREAK lies between two).
+
+    `pooled` is the text that the pooled vector is of, where it is another one.
+    """
 
     segments: tuple[tuple[Run, ...], ...]
+    pooled: str | None = None
 
     @property
     def text(self) -> str:
@@ -42,11 +46,13 @@ class Passage:
 @dataclass(frozen=True)
 class Mix:
     """Several passages at once. `blend`: their states are averaged with the `weights`, which sum to 1 or as written;
-    otherwise they stand one after the other, each multiplied by its weight."""
+    otherwise they stand one after the other, each multiplied by its weight. The pooled vector is that of the text
+    `pooled`."""
 
     passages: tuple[Passage, ...]
     weights: tuple[float, ...]
     blend: bool
+    pooled: str
 
 
 Content = Passage | Mix
