@@ -96,12 +96,12 @@ def test_partners_get_their_base_their_settings_and_what_lies_beside_latents(cap
     words = ["--base", "toy", "--out", "runs/x", "--chunk", "2", "--most", "3", "--batch", "5"]
     assert here(capsys, "train", "control", *words, "--attention", "yes", "no").code == 0
     config, loop, base, latents = calls["train_control"]
-    assert (config.hint, config.attention, config.batch) == ("edges", (True, False), 5)
+    assert (config.hint, config.attention, config.batch) == ("canny", (True, False), 5)
     assert (base.name, loop.out, latents.most) == ("toy", Path("runs/x"), 3)
     assert latents.cache.folder == Path("runs/x/latents")
     row = (np.zeros((8, 8, 3), np.uint8), "x", None)
     assert set(latents.cache.beside(0, [row])) == {"hint"}
-    assert "unknown hint 'edgs'" in error_of(here(capsys, "train", "control", *words, "--hint", "edgs"))
+    assert "unknown hint 'cany'" in error_of(here(capsys, "train", "control", *words, "--hint", "cany"))
     assert here(capsys, "train", "inpainting", *words, "--rank", "none").code == 0
     config, _, _, latents = calls["train_inpainting"]
     assert config.rank is None

@@ -13,6 +13,7 @@ from mezzotint.families import partners
 from mezzotint.families.registry import open_model
 from mezzotint.families.toy import TOY
 from mezzotint.nets.conditioning import Conditioning
+from mezzotint.nets.controlnet import ControlNet
 from mezzotint.nets.enlarger import EnlargerGeometry
 from mezzotint.nets.unet import UNet
 from mezzotint.train import control, inpainting, masks
@@ -119,6 +120,26 @@ def test_a_control_begins_as_the_base_and_adds_nothing(tmp_path: Path, base: Bas
     assert not torch.allclose(with_hint, other, atol=1e-5)
 
 
+def test_a_fresh_control_sees_its_hint(tmp_path: Path, base: Base) -> None:
+    latents = edge_latents(tmp_path, base)
+    hint = to_hint(latents.cache.chunk(0).more["hint"], 3)
+    geometry = control.geometry_of(ControlConfig(), base.unet)
+    states, x = base.captions.states(base.captions.ids(("",) * 8)), torch.zeros(8, 4, *latent(base))
+
+    @torch.no_grad()
+    def moved(network: ControlNet) -> float:
+        """How far the deepest features move when the hints are exchanged, in their own deviation."""
+        torch.nn.init.eye_(network.zero_mid.weight[:, :, 0, 0])
+        mids = [
+            network(x, torch.tensor(500), Conditioning(states), h, torch.ones(())).residuals["mid"]
+            for h in (hint, hint.roll(1, 0))
+        ]
+        return float((mids[0] - mids[1]).std() / mids[0].std())
+
+    assert moved(control.begun(geometry, base.unet)) > 0.1
+    assert moved(ControlNet(geometry)) < 0.01
+
+
 def latent(base: Base) -> tuple[int, int]:
     side = SIDE // base.latent.factor
     return side, side
@@ -146,7 +167,7 @@ def test_a_control_learns_beside_a_base_that_stays(tmp_path: Path, base: Base) -
     assert back.control == network.control
     assert all(torch.equal(tensor, back.state_dict()[name]) for name, tensor in network.state_dict().items())
     said = json.loads((tmp_path / "packed" / "geometry.json").read_text())
-    assert said["hint"] == "edges" and said["title"] == "Toy edges" and len(said["base"]) == 64
+    assert said["hint"] == "canny" and said["title"] == "Toy edges" and len(said["base"]) == 64
 
 
 def test_a_control_may_have_fewer_transformers(tmp_path: Path, base: Base) -> None:
@@ -227,7 +248,22 @@ def test_only_what_is_large_is_thinned() -> None:
     names = set(change(network.state_dict()))
     assert names == {"0.bias", "0.weight.up", "0.weight.down", "1.weight", "1.bias", "2.weight", "2.bias"}
     learning = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
-    assert "0.parametrizations.weight.original" not in learning and len(learning) == 7
+    assert "0.inner.weight" not in learning and len(learning) == 7
+
+
+def test_a_thin_convolution_adds_what_its_change_says() -> None:
+    torch.manual_seed(0)
+    plain = torch.nn.Conv2d(8, 12, 3, stride=2, padding=1)
+    network = torch.nn.Sequential(plain)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    thinned(network, 3)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.3) if parameter.requires_grad else None
+    x, again = torch.randn(2, 8, 7, 7), torch.nn.Sequential(torch.nn.Conv2d(8, 12, 3, stride=2, padding=1))
+    again.load_state_dict(partners.changed(before, change(network.state_dict()), Path("x")))
+    assert torch.allclose(network(x), again(x), atol=1e-4)
+    again.load_state_dict(before)
+    assert not torch.allclose(network(x), again(x), atol=0.1)
 
 
 def test_a_change_that_does_not_fit_is_an_error() -> None:

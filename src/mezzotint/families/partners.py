@@ -18,6 +18,7 @@ from mezzotint.diffusion.prediction import Prediction
 from mezzotint.families import mini
 from mezzotint.families.assemble import assemble, filled
 from mezzotint.families.family import Family, Model
+from mezzotint.families.sd1 import MASK, PICTURE
 from mezzotint.nets.controlnet import ControlNet, ControlNetGeometry
 from mezzotint.nets.enlarger import Enlarger, EnlargerGeometry
 from mezzotint.nets.unet import UNetGeometry
@@ -29,7 +30,8 @@ from mezzotint.weights.storage import compact, restored
 
 EDGES, INPAINTING, UPSCALER = "edges", "inpainting", "upscaler"
 """The folders of the shipped partners."""
-NEEDS = ("a picture and a mask",)
+VARIANT = "mini-inpainting"
+"""The name of the inpainting variant among models."""
 UP, DOWN = ".up", ".down"
 
 Kind = TypeVar("Kind")
@@ -37,7 +39,8 @@ Kind = TypeVar("Kind")
 
 @dataclass(frozen=True)
 class Control:
-    """A ControlNet for hints of the kind `hint`, trained beside the model whose weights have the digest `base`."""
+    """A ControlNet for hints of the kind `hint`, by the name of the preprocessor that makes them, trained beside the
+    model whose weights have the digest `base`."""
 
     title: str
     base: str
@@ -104,7 +107,12 @@ def inpainting_family(folder: Path | None = None) -> Family:
     """The family of the inpainting variant (None: the shipped one). Raises ModelNotFound, BadModelFile."""
     found = described(Variant, folder or shipped(INPAINTING))
     base = mini.family()
-    return replace(base, name="mini-inpainting", title=found.title, denoiser=found.unet, needs=NEEDS)
+    return replace(base, name=VARIANT, title=found.title, denoiser=found.unet, needs=(PICTURE, MASK))
+
+
+def is_variant(folder: Path) -> bool:
+    """Whether `folder` holds a variant that `mezzotint train partner` wrote."""
+    return (folder / mini.GEOMETRY).is_file() and weights(folder).is_file()
 
 
 def open_inpainting(family: Family, prediction: Prediction | None, folder: Path | None = None) -> Model:

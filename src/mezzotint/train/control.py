@@ -32,6 +32,8 @@ from mezzotint.values.errors import BadModelFile
 
 SHOWN = 8
 TITLE = "control"
+SILU_GAIN = 1.75
+"""SiLU weakens what goes through it; weights this much larger keep hints at about their strength through all layers."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class ControlConfig:
     replaced by the empty one. All times weigh alike, because what a hint tells is needed most where there is most
     noise; `min_snr` would weigh those down."""
 
-    hint: str = "edges"
+    hint: str = "canny"
     attention: tuple[bool, ...] = ()
     widths: tuple[int, ...] = (16, 32, 64, 96)
     batch: int = 16
@@ -60,17 +62,19 @@ def geometry_of(config: ControlConfig, base: UNet) -> ControlNetGeometry:
 def begun(geometry: ControlNetGeometry, base: UNet) -> ControlNet:
     """A fresh ControlNet whose way down is that of `base` (Zhang et al. 2023, section 3.1); it adds nothing yet.
 
-    The features of the hint are not zero as in the paper, where two layers of zeros in a row learn slowly at first:
-    with one of them, what the outputs begin to weigh depends on the hint at once.
+    The features of the hint are not zero as in the paper, and they keep their strength on the way: behind small
+    weights and two layers of zeros in a row, thousands of steps pass before a hint is seen at all.
     """
     network, theirs = ControlNet(geometry), base.state_dict()
     with torch.no_grad():
         for name, tensor in network.state_dict().items():
             if name in theirs:
                 tensor.copy_(theirs[name])
-        last = network.hint[-1]
-        assert isinstance(last, nn.Conv2d)
-        last.reset_parameters()
+        for conv in network.hint:
+            assert isinstance(conv, nn.Conv2d)
+            nn.init.normal_(conv.weight, std=SILU_GAIN * conv.weight[0].numel() ** -0.5)
+            if conv.bias is not None:
+                conv.bias.zero_()
     return network
 
 

@@ -5,26 +5,23 @@ Takes pictures as they are composed; gives what a ControlNet looks at, one plane
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mezzotint.hints import opencv
 from mezzotint.train.latents import Row
 from mezzotint.train.typed import from_planes
+from mezzotint.values.hints import Canny
 
 Hint = Callable[[Row], NDArray[np.uint8]]
 """`picture with caption and truth -> H W uint8`."""
 
-LOW, HIGH = 100, 200
-"""Canny's two thresholds, those of the published ControlNets' demonstrations."""
 
-
-def edges_of(picture: NDArray[Any]) -> NDArray[np.uint8]:
-    """Edges of a picture `H W 3` uint8, 255 on black (Canny 1986, OpenCV's, 3x3 Sobel)."""
-    return np.asarray(cv2.Canny(picture, LOW, HIGH), np.uint8)
+def edges_of(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The edges that the hint `canny` finds in a picture `H W 3` uint8: 255 on black. Raises MissingExtra."""
+    return opencv.edges(picture, Canny().low, Canny().high)
 
 
 def edges(row: Row) -> NDArray[np.uint8]:
@@ -32,8 +29,8 @@ def edges(row: Row) -> NDArray[np.uint8]:
     return edges_of(row[0])
 
 
-HINTS: Mapping[str, Hint] = MappingProxyType({"edges": edges})
-"""What a ControlNet can be trained for."""
+HINTS: Mapping[str, Hint] = MappingProxyType({"canny": edges})
+"""What a ControlNet can be trained for; names are those of the hints that are made for drawing."""
 
 
 def hints_beside(hint: Hint) -> Callable[[int, Sequence[Row]], Mapping[str, Tensor]]:
