@@ -122,3 +122,25 @@ def test_beta_times() -> None:
     wanted = [999 * float(x[torch.searchsorted(share, torch.tensor(q))]) for q in (0.75, 0.5, 0.25)]
     assert found[0] == 999
     assert found[1:] == pytest.approx(wanted, abs=0.5)
+
+
+@pytest.mark.parametrize("steps", [2, 5, 20, 30])
+def test_normal_of_other_programs_is_linspace(steps: int) -> None:
+    """ComfyUI's and A1111's `normal`: N even times from that of the largest sigma to that of the smallest."""
+    t = [999 * (1 - i / (steps - 1)) for i in range(steps)]
+    logs = PATH.sigmas.log().tolist()
+    low = [min(int(one + 1e-9), 998) for one in t]
+    wanted = [math.exp(logs[i] + (one - i) * (logs[i + 1] - logs[i])) for i, one in zip(low, t, strict=True)]
+    assert sigmas(PATH, "linspace", steps).tolist() == pytest.approx(wanted, rel=1e-9)
+    least = 3 * 0.001 / (1 + 2 * 0.001)
+    u = [1 + i / (steps - 1) * (least - 1) for i in range(steps)]
+    wanted = [3 * one / (1 + 2 * one) for one in u]
+    assert sigmas(FLOWING, "linspace", steps).tolist() == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize(("steps", "theirs"), [(10, 10), (20, 20), (25, 25), (30, 31), (15, 16)])
+def test_ddim_of_other_programs_is_leading_where_the_steps_divide_the_times(steps: int, theirs: int) -> None:
+    """ComfyUI's `ddim_uniform` and A1111's `DDIM`: from 1 in whole strides as far as it goes, be it a step more."""
+    wanted = list(range(1, 1000, 1000 // steps))[::-1]
+    assert len(wanted) == theirs
+    assert times("leading", steps) == wanted[theirs - steps :]

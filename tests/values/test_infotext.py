@@ -78,11 +78,6 @@ def test_what_is_rendered_is_parsed(recipe: Recipe) -> None:
         "model",
         "prediction",
         "zero_snr",
-        "eta",
-        "s_noise",
-        "order",
-        "rho",
-        "shift",
         "numerics",
         "precision",
         "noise_gpu",
@@ -184,6 +179,11 @@ def test_corners_of_the_grammar(text: str, found: Infotext) -> None:
     ("params", "flat"),
     [
         ({"Sampler": "Heunish", "Schedule type": "Automatic"}, {}),
+        (
+            {"Sampler": "DPM++ 2M SDE", "Schedule type": "Automatic"},
+            {"sampler": "dpmpp_2m_sde", "spacing": "exponential"},
+        ),
+        ({"Sampler": "Euler", "Schedule type": "Automatic"}, {"sampler": "euler", "spacing": "linspace"}),
         (
             {"Sampler": "euler A", "Schedule type": "SGM Uniform"},
             {"sampler": "euler_a", "spacing": "sgm_uniform"},

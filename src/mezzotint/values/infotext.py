@@ -13,14 +13,14 @@ from pathlib import PurePath
 from types import MappingProxyType
 
 from mezzotint.values.adapters import tag
-from mezzotint.values.guide_text import to_text
 from mezzotint.values.guides import Cfg
+from mezzotint.values.infotext_walk import read, shown, written
+from mezzotint.values.infotext_walk import spacing as spacing_of
 from mezzotint.values.recipe import Recipe
 from mezzotint.values.sampler_names import (
     SAMPLER_TITLES,
     SPACING_TITLES,
     sampler_called,
-    spacing_called,
 )
 
 EMPHASIS_NAMES: Mapping[str, str] = MappingProxyType({"No norm": "no_norm", "Ignore": "ignore"})
@@ -60,7 +60,7 @@ def _params(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield "Schedule type", SPACING_TITLES[walk.spacing]
     for guide in walk.guides:
         if isinstance(guide, Cfg):
-            yield "CFG scale", repr(guide.scale).removesuffix(".0")
+            yield "CFG scale", shown(guide.scale)
     yield "Seed", str(recipe.seed)
     yield "Size", f"{recipe.width}x{recipe.height}"
     if walk.model.sha256:
@@ -70,7 +70,7 @@ def _params(recipe: Recipe) -> Iterator[tuple[str, str]]:
     noise = recipe.noise
     if noise.variation_strength:
         yield "Variation seed", str(noise.variation_seed)
-        yield "Variation seed strength", repr(noise.variation_strength).removesuffix(".0")
+        yield "Variation seed strength", shown(noise.variation_strength)
     if noise.resize_from:
         yield "Seed resize from", noise.resize_from
     if prompt.clip_skip is not None and prompt.clip_skip > 1:
@@ -87,11 +87,7 @@ def _params(recipe: Recipe) -> Iterator[tuple[str, str]]:
     for title, name in EMPHASIS_NAMES.items():
         if prompt.emphasis == name:
             yield "Emphasis", title
-    if walk.eta is not None:
-        yield "Eta", repr(walk.eta).removesuffix(".0")
-    others = [to_text(guide) for guide in walk.guides if not isinstance(guide, Cfg)]
-    if others:
-        yield "Guides", " ".join(others)
+    yield from written(walk)
 
 
 def _quote(value: str) -> str:
@@ -152,7 +148,10 @@ def _split_sizes(pairs: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
 
 def options(found: Infotext) -> dict[str, object]:
-    """The flat options that `found` settles, for `values.options.assemble`; what has no counterpart is left out."""
+    """The flat options that `found` settles, for `values.options.assemble`; what has no counterpart is left out.
+
+    Its guides are told by `values.infotext_walk.guides`.
+    """
     params = found.params
     sampler, spacing = _split_title(params.get("Sampler", ""))
     spacing = spacing or params.get("Schedule type", "")
@@ -162,13 +161,13 @@ def options(found: Infotext) -> dict[str, object]:
         "prompt": found.prompt,
         "negative": found.negative,
         "sampler": sampler_called(sampler),
-        "spacing": spacing_called(spacing),
+        "spacing": spacing_of(spacing, sampler_called(sampler)),
         "seamless": "both" if params.get("Tiling") == "True" else None,
         "guidance": _number(params.get("CFG scale", ""), r"[0-9]{1,4}(\.[0-9]{1,20})?", float),
     }
     for name, key in _WHOLE.items():
         flat[name] = _number(params.get(key, ""), "[0-9]{1,20}", int)
-    flat |= _noise(params)
+    flat |= _noise(params) | read(params, sampler_called(sampler), flat["steps"])
     return {name: value for name, value in flat.items() if value is not None}
 
 

@@ -104,7 +104,13 @@ _SAMPLER_ALIASES: Mapping[str, str] = MappingProxyType(
 )
 
 _SPACING_ALIASES: Mapping[str, str] = MappingProxyType(
-    {"normal": "linspace", "ddim_uniform": "leading", "align_your_steps_sdxl": "align_your_steps_xl"}
+    {
+        "normal": "linspace",
+        "sgmuniform": "sgm_uniform",
+        "ddim_uniform": "leading",
+        "sd_turbo": "turbo",
+        "align_your_steps_sdxl": "align_your_steps_xl",
+    }
 )
 
 
