@@ -43,6 +43,7 @@ def test_what_is_given_is_kept():
         "sigmas": (9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0),
         "steps": 7,
         "dialect": "compel",
+        "pad": "yes",
         "emphasis": "no_norm",
         "guidance": 2.5,
         "tile": 64,

@@ -113,6 +113,7 @@ def recipes(texts: st.SearchStrategy[str] = TEXTS) -> st.SearchStrategy[Recipe]:
             clip_skip=st.none() | st.integers(1, 12),
             dialect=st.sampled_from(DIALECTS),
             emphasis=st.none() | st.sampled_from(EMPHASES),
+            pad=st.sampled_from([None, *YES_NO]),
         ),
         passes=st.tuples(passes),
         seed=st.integers(0, MAX_SEED),

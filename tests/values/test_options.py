@@ -21,6 +21,7 @@ def test_the_table_is_pinned() -> None:
         "clip_skip": (int, 1, 12, None, ()),
         "dialect": (str, *none, "plain", ("plain", "a1111", "comfy", "compel")),
         "emphasis": (str, *none, None, ("original", "no_norm", "comfy", "compel", "ignore")),
+        "pad": (str, *none, None, names.YES_NO),
         "model": (str, *none, "mini", ()),
         "prediction": (str, *none, None, ("noise", "velocity")),
         "zero_snr": (str, *none, None, names.YES_NO),

@@ -38,7 +38,7 @@ def test_canonical_json_is_pinned() -> None:
         '"options":{"order":null,"restart_from":null,"restart_to":null,"restarts":null,"s_churn":null,"s_noise":null,"s_tmax":null,'
         '"s_tmin":null,"tolerance":null},"rho":null,"sampler":"euler_a","shift":null,"sigmas":null,"spacing":"karras",'
         '"steps":20,"tiling":{"decode_tile":null,"overlap":null,"seamless":null,"tile":null,"window":null}}],'
-        '"prompt":{"clip_skip":null,"dialect":"plain","emphasis":null,"negative":"dog","source":null,'
+        '"prompt":{"clip_skip":null,"dialect":"plain","emphasis":null,"negative":"dog","pad":null,"source":null,'
         '"text":"a cat, sitting"},"seed":42,"version":1,"width":64}'
     )
 

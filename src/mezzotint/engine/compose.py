@@ -32,6 +32,7 @@ def compose(
     clip_skip: int | None = None,
     dialect: str | None = None,
     emphasis: str | None = None,
+    pad: str | None = None,
     model: str | None = None,
     prediction: str | None = None,
     zero_snr: str | None = None,

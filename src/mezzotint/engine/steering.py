@@ -6,7 +6,7 @@ Shapes: N pictures, P texts of one picture that are drawn together, K texts of o
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -19,6 +19,7 @@ from mezzotint.families.wording import Wording
 from mezzotint.nets.conditioning import Conditioning
 from mezzotint.text.grammar import DIALECTS, plain, read
 from mezzotint.text.prompt import Part, Passage
+from mezzotint.values.names import YES
 from mezzotint.values.recipe import Recipe
 
 Encoded = Callable[[Asked, int | None], Conditioning]
@@ -111,32 +112,38 @@ class Steering:
 def steering(recipes: Sequence[Recipe], texts: Sequence[str], encoded: Encoded) -> Steering:
     """The steering of recipes that are all plain, or have equally many texts; `texts` are what the guides ask about.
 
-    Equal texts are encoded once, each by itself, so that a prompt's states never depend on its neighbours. Raises
-    BadValue as `said` and the encoders do.
+    Equal texts are encoded once, each by itself, so that a prompt's states never depend on its neighbours. Texts of one
+    picture are brought to one length where its recipe says so, and those between ANDs always. Raises BadValue as `said`
+    and the encoders do.
     """
     told = [said(recipe) for recipe in recipes]
-    rows = {
-        name: [(one.text(name), recipe) for one, recipe in zip(told, recipes, strict=True)]
-        for name in asked_together(told[0], texts)
-    }
-    starts = sorted({span.first for row in rows.values() for text, _ in row for span in text.spans})
+    parts = () if told[0].plain else tuple(part(place).text for place in range(len(told[0].parts)))
+    rows = {name: [one.text(name) for one in told] for name in asked_together(told[0], texts)}
+    starts = sorted({span.first for row in rows.values() for text in row for span in text.spans})
     made: dict[tuple[Asked, int | None], Conditioning] = {}
 
-    def conditioning(text: Part, recipe: Recipe, name: str, start: int) -> Conditioning:
-        key = _asked(text, recipe, start, name in (NEGATIVE.text, EMPTY.text)), recipe.prompt.clip_skip
+    def conditioning(name: str, place: int, start: int, more: int = 0) -> Conditioning:
+        negative = name in (NEGATIVE.text, EMPTY.text)
+        asked = replace(_asked(rows[name][place], recipes[place], start, negative), more=more)
+        key = asked, recipes[place].prompt.clip_skip
         if key not in made:
             made[key] = encoded(*key)
         return made[key]
 
-    stretches = [
-        {
-            name: [conditioning(text, recipe, name, start) for text, recipe in row]
-            for name, row in rows.items()
-        }
-        for start in starts
-    ]
+    def stretch(start: int) -> Mapping[str, Sequence[Conditioning]]:
+        found = {name: [conditioning(name, place, start) for place in range(len(told))] for name in rows}
+        for place, recipe in enumerate(recipes):
+            if _pads(recipe):
+                longest = _longest(row[place] for row in found.values())
+                for name, row in found.items():
+                    row[place] = conditioning(name, place, start, longest - row[place].tokens.shape[1])
+            longest = _longest(found[name][place] for name in parts)
+            for name in parts:
+                found[name][place] = _drawn_out(found[name][place], longest)
+        return found
+
     pulls = [[one.parts[p].weight for one in told] for p in range(len(told[0].parts))]
-    return Steering(torch.tensor(pulls, dtype=torch.float64), tuple(starts), tuple(stretches))
+    return Steering(torch.tensor(pulls, dtype=torch.float64), tuple(starts), tuple(map(stretch, starts)))
 
 
 def _asked(text: Part, recipe: Recipe, step: int, negative: bool) -> Asked:
@@ -146,6 +153,24 @@ def _asked(text: Part, recipe: Recipe, step: int, negative: bool) -> Asked:
         return Asked(content.text, recipe.width, recipe.height, negative)
     wording = Wording(content, prompt.dialect, prompt.emphasis or DIALECTS[prompt.dialect].emphasis)
     return Asked(wording.text, recipe.width, recipe.height, negative, wording)
+
+
+def _pads(recipe: Recipe) -> bool:
+    """Whether all texts of a picture are filled up with empty chunks to the length of the longest."""
+    prompt = recipe.prompt
+    return DIALECTS[prompt.dialect].pads if prompt.pad is None else prompt.pad == YES
+
+
+def _longest(conditionings: Iterable[Conditioning]) -> int:
+    return max((one.tokens.shape[1] for one in conditionings), default=0)
+
+
+def _drawn_out(one: Conditioning, length: int) -> Conditioning:
+    """The last token again and again, up to `length`: the web UI's way with the shorter of texts between ANDs."""
+    missing = length - one.tokens.shape[1]
+    if not missing:
+        return one
+    return replace(one, tokens=torch.cat([one.tokens, one.tokens[:, -1:].expand(-1, missing, -1)], dim=1))
 
 
 def stacked(parts: Sequence[Conditioning]) -> Conditioning:

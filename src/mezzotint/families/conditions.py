@@ -22,7 +22,8 @@ from mezzotint.nets.conditioning import Conditioning
 class Asked:
     """What one text is for: a picture of `width` and `height` pixels, or (`negative`) what it must not be.
 
-    `wording` is what the text says in a prompt language; None: the text as it is, cut to what an encoder reads.
+    `wording` is what the text says in a prompt language; None: the text as it is, cut to what an encoder reads. `more`
+    tokens of empty chunks follow those of CLIP's encoders.
     """
 
     text: str
@@ -30,6 +31,7 @@ class Asked:
     height: int
     negative: bool = False
     wording: Wording | None = None
+    more: int = 0
 
 
 Condition = Callable[[Mapping[str, TextStates], Asked], Conditioning]

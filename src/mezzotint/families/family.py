@@ -368,7 +368,8 @@ class Model:
         """
         states = {part.name: part.nothing(device) for part in self.family.texts}
         if asked.wording is not None:
-            return self.family.condition(self._said(asked.wording, clip_skip, device, taught, states), asked)
+            states = self._said(asked.wording, asked.more, clip_skip, device, taught, states)
+            return self.family.condition(states, asked)
         for encoder in self.texts:
             words = taught.get(encoder.part.name)
             chunks, _ = encoder.read(asked.text, words)
@@ -378,19 +379,20 @@ class Model:
     def _said(
         self,
         wording: Wording,
+        more: int,
         clip_skip: int | None,
         device: torch.device,
         taught: TaughtWords,
-        states: Mapping[str, TextStates],
-    ) -> Mapping[str, TextStates]:
-        """The `states` with those of every encoder that is there, CLIP's all of one length."""
+        states: dict[str, TextStates],
+    ) -> dict[str, TextStates]:
+        """The `states` with those of every encoder that is there, CLIP's all of one length and `more` behind it."""
         made, readings = dict(states), dict[str, Reading]()
         for encoder in self.texts:
             name = encoder.part.name
             readings[name] = Reading(encoder, clip_skip, device, taught.get(name))
             made[name] = readings[name].states(wording)
         clips = [part.name for part in self.family.clips]
-        longest = max(made[name].tokens.shape[1] for name in clips)
+        longest = max(made[name].tokens.shape[1] for name in clips) + more
         for name in clips:
             if made[name].tokens.shape[1] < longest:
                 empty = readings[name].empty(wording) if name in readings else states[name].tokens

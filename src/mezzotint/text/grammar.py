@@ -18,13 +18,15 @@ Reader = Callable[[str, int], Timeline]
 
 @dataclass(frozen=True)
 class Dialect:
-    """A prompt language: how prompts and negative prompts are read, how long texts are cut, and which way of weighing
-    (a name of `values.names.EMPHASES`) its weights were made for."""
+    """A prompt language: how prompts and negative prompts are read, how long texts are cut, which way of weighing (a
+    name of `values.names.EMPHASES`) its weights were made for, and whether texts that steer one picture are filled up
+    with empty chunks to one length where the recipe does not say."""
 
     prompt: Reader
     negative: Reader
     cutting: Cutting
     emphasis: str
+    pads: bool = False
 
 
 def plain(text: str, steps: int) -> Timeline:
@@ -39,7 +41,9 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
             a1111.timeline, a1111.negative_timeline, Cutting(whole, at_commas, trained=True), "original"
         ),
         "comfy": Dialect(comfy.timeline, comfy.timeline, Cutting(spaced, by_words), "comfy"),
-        "compel": Dialect(compel.timeline, compel.timeline, Cutting(whole, at_sentences), "compel"),
+        "compel": Dialect(
+            compel.timeline, compel.timeline, Cutting(whole, at_sentences), "compel", pads=True
+        ),
     }
 )
 

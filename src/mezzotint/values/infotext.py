@@ -16,6 +16,7 @@ from mezzotint.values.adapters import tag
 from mezzotint.values.guides import Cfg
 from mezzotint.values.infotext_walk import read, shown, written
 from mezzotint.values.infotext_walk import spacing as spacing_of
+from mezzotint.values.names import YES
 from mezzotint.values.recipe import Recipe
 from mezzotint.values.sampler_names import (
     SAMPLER_TITLES,
@@ -87,6 +88,8 @@ def _params(recipe: Recipe) -> Iterator[tuple[str, str]]:
     for title, name in EMPHASIS_NAMES.items():
         if prompt.emphasis == name:
             yield "Emphasis", title
+    if prompt.pad == YES:
+        yield "Pad conds", "True"
     yield from written(walk)
 
 
@@ -158,6 +161,7 @@ def options(found: Infotext) -> dict[str, object]:
     flat: dict[str, object] = {
         "dialect": "a1111",
         "emphasis": EMPHASIS_NAMES.get(params.get("Emphasis", "")),
+        "pad": YES if params.get("Pad conds") == "True" else None,
         "prompt": found.prompt,
         "negative": found.negative,
         "sampler": sampler_called(sampler),

@@ -51,6 +51,7 @@ NumericsName = Annotated[str, one_of("numerics", NUMERICS)]
 PrecisionName = Annotated[str, one_of("precision", PRECISIONS)]
 DialectName = Annotated[str, one_of("dialect", DIALECTS)]
 EmphasisName = Annotated[str, one_of("emphasis", EMPHASES)]
+PadName = Annotated[str, one_of("pad", YES_NO)]
 PromptText = Annotated[str, StringConstraints(max_length=MAX_PROMPT)]
 
 
@@ -58,8 +59,9 @@ class Prompt(Value):
     """What to draw, what to avoid, and the layer of the text encoder that is read (None: the family's own).
 
     `dialect` is the language of both texts, in which `plain` gives no sign a meaning; `emphasis` is what its weights do
-    (None: what they do in the program that the dialect comes from). `source` is what was written, where chance or a
-    style made `text` of it; it changes no picture.
+    (None: what they do in the program that the dialect comes from). `pad` is whether the shorter of both is filled up
+    with empty chunks (None: as that program does by default). `source` is what was written, where chance or a style
+    made `text` of it; it changes no picture.
     """
 
     text: Annotated[PromptText, plain_text("prompt"), option("prompt", "what to draw")]
@@ -77,6 +79,10 @@ class Prompt(Value):
     ] = "plain"
     emphasis: Annotated[
         EmphasisName | None, option("emphasis", "what weights in a prompt do", names=EMPHASES)
+    ] = None
+    pad: Annotated[
+        PadName | None,
+        option("pad", "whether the shorter of prompt and negative is filled with empty chunks", names=YES_NO),
     ] = None
     source: Annotated[PromptText, plain_text("source")] | None = None
 
