@@ -20,6 +20,18 @@ from mezzotint.values.names import NOISES, SAMPLERS, SPACINGS
 from mezzotint.values.recipe import Recipe
 
 BATCHES = (1, 2, 4, 8)
+GUIDES: tuple[list[str], ...] = (
+    [],
+    [],
+    ["rescale"],
+    ["apg"],
+    ["cfg-zero"],
+    ["perp-neg"],
+    ["interval:0.25,0.75"],
+    ["pag"],
+    ["seg"],
+    ["sag"],
+)
 LEAST_PSNR = 50.0
 """Decibels that fast numerics may be away from exact ones."""
 
@@ -58,6 +70,7 @@ def one_of(chance: random.Random, number: int, fixed: dict[str, object]) -> Reci
         "ensd": chance.choice([0, 31337]),
         "variation_strength": chance.choice([0.0, 0.3]),
         "variation_seed": chance.randrange(2**32),
+        "guide": chance.choice(GUIDES),
     }
     words = ("red", "small", "old", "an apple", "two birds", "in snow")
     return recipe(" ".join(chance.sample(words, 3)) + f" {number}", **(wishes | fixed))
@@ -127,7 +140,7 @@ def test_the_count_of_differences_can_find_one(monkeypatch: pytest.MonkeyPatch) 
 
 
 SHARED = {"sampler": "euler_a", "spacing": "karras", "prediction": "noise", "precision": "float32"}
-SHARED |= {"guidance": 3.0, "width": 32, "height": 32}
+SHARED |= {"guide": [], "guidance": 3.0, "width": 32, "height": 32}
 """What pictures of one batch have in common; prompts, seeds and noise differ."""
 
 
@@ -140,7 +153,12 @@ def test_fast_numerics_stay_near() -> None:
 
 @pytest.mark.slow
 def test_two_hundred_recipes_have_one_picture_each() -> None:
-    wrong, compared = differences(varied(200, seed=7), seed=8)
+    recipes = varied(200, seed=7)
+    walks = [recipe.passes[0] for recipe in recipes]
+    assert {walk.sampler for walk in walks} == set(SAMPLERS) and {walk.spacing for walk in walks} == set(
+        SPACINGS
+    )
+    wrong, compared = differences(recipes, seed=8)
     print(f"\ntoy networks: {wrong} of {compared} pictures differ")
     assert (wrong, compared) == (0, 1000)
 

@@ -3,9 +3,9 @@
 import pytest
 
 from mezzotint.values import names
-from mezzotint.values.errors import BadValue
+from mezzotint.values.errors import BadValue, UnknownName
 from mezzotint.values.infotext import options, parse, render
-from mezzotint.values.options import assemble
+from mezzotint.values.options import assemble, flatten
 from mezzotint.values.recipe import Pass
 from mezzotint.values.sampler_names import (
     SAMPLER_TITLES,
@@ -100,3 +100,19 @@ def test_a_schedule_at_the_end_of_the_samplers_name(schedule: str) -> None:
     text = render(PLAIN).replace("Euler a", f"DPM++ 2M {schedule}").replace(", Schedule type: Karras", "")
     assert options(parse(text))["sampler"] == "dpmpp_2m"
     assert options(parse(text))["spacing"] == schedule.lower()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "meant"),
+    [
+        ("spacing", "normal", "linspace"),
+        ("spacing", "ddim", "leading"),
+        ("spacing", "SGM Uniform", "sgm_uniform"),
+        ("sampler", "dpm_2_ancestral", "dpm2_a"),
+        ("sampler", "DPM++ 2M", "dpmpp_2m"),
+        ("sampler", "eular", "euler"),
+    ],
+)
+def test_an_error_tells_the_name_here_of_what_others_call_otherwise(kind: str, name: str, meant: str) -> None:
+    with pytest.raises(UnknownName, match=f"did you mean {meant}"):
+        assemble({**flatten(PLAIN), kind: name}, {})

@@ -74,17 +74,17 @@ class BadValue(MezzotintError):
 
 
 class UnknownName(MezzotintError):
-    """A name that no list holds, with the nearest known ones."""
+    """A name that no list holds, with the one that was `meant` or the nearest known one."""
 
     code = "unknown_name"
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], meant: str | None = None) -> None:
         self.kind = kind
         self.name = shorten(name)
         self.known = tuple(known)
-        near = nearest(name, self.known)
-        meant = f"did you mean {near}? " if near else ""
-        super().__init__(f"unknown {kind} '{self.name}'", hint=f"{meant}known: {', '.join(self.known)}")
+        near = meant or nearest(name, self.known)
+        asked = f"did you mean {near}? " if near else ""
+        super().__init__(f"unknown {kind} '{self.name}'", hint=f"{asked}known: {', '.join(self.known)}")
 
 
 def nearest(name: str, known: Sequence[str]) -> str | None:

@@ -30,6 +30,7 @@ from mezzotint.values.names import (
     YES_NO,
 )
 from mezzotint.values.noise import MAX_SEED, NoiseUse, Seed, kind_alone
+from mezzotint.values.sampler_names import sampler_called, spacing_called
 from mezzotint.values.sampling import SamplerOptions, falling
 from mezzotint.values.tiling import Tiling
 from mezzotint.values.value import LISTED, POSITIVE_ZERO, Value, one_of, option, plain_text
@@ -43,8 +44,8 @@ MAX_PARTS = 8
 MAX_JSON = 2**20
 """The longest JSON text that is read, in characters: two full prompts with every character escaped fit."""
 
-SamplerName = Annotated[str, one_of("sampler", SAMPLERS)]
-SpacingName = Annotated[str, one_of("spacing", SPACINGS)]
+SamplerName = Annotated[str, one_of("sampler", SAMPLERS, sampler_called)]
+SpacingName = Annotated[str, one_of("spacing", SPACINGS, spacing_called)]
 PredictionName = Annotated[str, one_of("prediction", PREDICTIONS)]
 YesNo = Annotated[str, one_of("zero_snr", YES_NO)]
 NumericsName = Annotated[str, one_of("numerics", NUMERICS)]

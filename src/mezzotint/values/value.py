@@ -95,12 +95,17 @@ def option(
     return Field(description=help, json_schema_extra=noted, ge=least, le=most, multiple_of=multiple)
 
 
-def one_of(kind: str, known: tuple[str, ...]) -> AfterValidator:
-    """A validator that lets only the names of `known` pass and raises `UnknownName` with the nearest one."""
+def one_of(
+    kind: str, known: tuple[str, ...], called: Callable[[str], str | None] = lambda name: None
+) -> AfterValidator:
+    """A validator that lets only the names of `known` pass and raises `UnknownName` with the nearest one.
+
+    `called` gives the known name for what other programs call it, if there is one.
+    """
 
     def check(name: str) -> str:
         if name not in known:
-            raise UnknownName(kind, name, known)
+            raise UnknownName(kind, name, known, called(name[:64]))
         return name
 
     return AfterValidator(check)
