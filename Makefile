@@ -20,6 +20,7 @@ bench:      ## speed beside diffusers, printed as the README's table
 	python bench/opening.py
 	python bench/switching.py
 	python bench/bad_files.py
+	python bench/large.py
 
 bench-samplers: ## samplers and steps on the embedded model; DATA names the folder of `mezzotint data build`
 	python bench/samplers.py --data $(or $(DATA),data/mini)

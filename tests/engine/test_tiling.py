@@ -9,7 +9,7 @@ import torch
 from engine.recipes import Engine, draw, pixels, recipe
 from families.reduced import SMALL_SD3
 from mezzotint.diffusion.tiles import Tile
-from mezzotint.engine import tiling
+from mezzotint.engine import stages, tiling
 from mezzotint.evaluate.seams import seams
 from mezzotint.families import toy
 from mezzotint.families.sd3 import SD3_MEDIUM
@@ -49,7 +49,7 @@ def test_a_picture_in_tiles_is_one_picture_of_its_recipe(engine: Engine) -> None
 
 def test_options_of_tiles_change_the_picture(engine: Engine) -> None:
     base = array(engine, width=64, tile=32)
-    for option in ({"tile_overlap": 16}, {"tile_window": "flat"}, {"tile_window": "gaussian"}):
+    for option in ({"tile_overlap": 8}, {"tile_window": "flat"}, {"tile_window": "gaussian"}):
         assert away(array(engine, width=64, tile=32, **option), base) > 0
 
 
@@ -67,11 +67,40 @@ def test_a_tile_that_patches_do_not_divide_is_refused() -> None:
         tiling.tiles_for(recipe(width=64, height=64, tile=24), SD3_MEDIUM)
 
 
+def test_tiles_give_a_transformer_room() -> None:
+    """It has places for 12 patches of 16 pixels a side."""
+    model, cpu = toy.make(SMALL_SD3), torch.device("cpu")
+    size = {"width": 256, "height": 64, "sampler": "euler", "spacing": "trailing"}
+    with pytest.raises(BadValue, match="use at most 192, or a tile of that"):
+        stages.begin(model, [recipe(**size)], cpu)
+    assert stages.begin(model, [recipe(**size, tile=128)], cpu).x.shape[-1] == 32
+
+
 def test_a_model_without_convolutions_cannot_be_seamless(engine: Engine) -> None:
     opened = engine._models.get(recipe().passes[0].model, "float32")
     other = replace(opened, model=toy.make(SMALL_SD3))
     with pytest.raises(BadValue, match=r"seamless: .* has no convolutions"):
         tiling.for_picture(other, recipe(seamless="x"))
+
+
+BORDERS = {32: [32, 64, 96, 128], 0: [48, 64, 96, 112]}
+"""The edges of tiles of 64 pixels in 160, by what they share at least."""
+
+
+@pytest.mark.parametrize(("overlap", "window", "shows"), [(32, None, False), (0, "flat", True)])
+def test_borders_of_tiles_do_not_show(engine: Engine, overlap: int, window: str | None, shows: bool) -> None:
+    """The embedded model, whose pictures have something to be cut; the control are tiles that hardly overlap."""
+    wishes = {
+        "model": "mini",
+        "width": 160,
+        "height": 160,
+        "tile": 64,
+        "steps": 4,
+        "sampler": "euler",
+        "seed": 1,
+    }
+    made = array(engine, prompt="red apples", **wishes, tile_overlap=overlap, tile_window=window)
+    assert (seams(made, BORDERS[overlap], BORDERS[overlap]).p < 0.05) == shows
 
 
 @pytest.mark.parametrize(("axes", "dims"), [("x", (1,)), ("y", (0,)), ("both", (0, 1))])

@@ -9,8 +9,8 @@ from mezzotint.values.tiling import Tiling
 from values.samples import PLAIN
 
 
-def test_neighbours_share_a_quarter_where_nothing_is_said() -> None:
-    assert [Tiling(tile=tile).shared for tile in (16, 64, 512, 768, 88)] == [0, 16, 128, 192, 16]
+def test_neighbours_share_a_half_where_nothing_is_said() -> None:
+    assert [Tiling(tile=tile).shared for tile in (16, 64, 512, 768, 88)] == [8, 32, 256, 384, 40]
     assert Tiling(tile=64, overlap=0).shared == 0
     assert Tiling().shared == 0
 

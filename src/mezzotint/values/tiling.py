@@ -59,10 +59,10 @@ class Tiling(Value):
 
     @property
     def shared(self) -> int:
-        """The pixels that neighbouring tiles share at least: a quarter of a tile where nothing is said."""
+        """The pixels that neighbouring tiles share at least: half of a tile where nothing is said."""
         if self.overlap is not None:
             return self.overlap
-        return 0 if self.tile is None else self.tile // 32 * 8
+        return 0 if self.tile is None else self.tile // 16 * 8
 
     @property
     def wraps(self) -> tuple[bool, bool]:
