@@ -1,9 +1,9 @@
 """Pictures of 1024 and 2048 pixels in tiles: peak memory, seconds, and whether the borders of the tiles show.
 
 Every case runs in a fresh process. Memory is the largest resident set of the process. The embedded model draws 4 steps
-in tiles of 64 pixels; beside it its decoder alone, in parts and at once. The geometry of SD 1.5, with random weights in bfloat16,
-takes 1 step in tiles of 512 pixels, and decodes, each with the weights of its own networks alone. Run with --help for
-the settings.
+in tiles of 64 pixels; beside it its decoder alone, in parts and at once. The geometry of SD 1.5, with random weights in
+bfloat16, takes 1 step in tiles of 512 pixels, and decodes, each with the weights of its own networks alone. Run with
+--help for the settings.
 """
 
 import argparse
