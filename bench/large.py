@@ -25,6 +25,7 @@ from mezzotint.engine.guiding import guiding_of
 from mezzotint.engine.model import Models, Opened
 from mezzotint.engine.placement import place
 from mezzotint.engine.tiling import tiles_for
+from mezzotint.engine.walk import Walk
 from mezzotint.evaluate.seams import seams
 from mezzotint.families.assemble import empty_model
 from mezzotint.families.family import Model
@@ -71,6 +72,11 @@ CASES = (
 )
 
 
+def whole(recipe: Recipe) -> Walk:
+    """The only pass of a recipe."""
+    return Walk(recipe, 0, recipe.width, recipe.height)
+
+
 def peak() -> float:
     """The largest resident set of this process so far, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
@@ -84,7 +90,7 @@ def borders(starts: list[int], side: int) -> list[int]:
 def shown(picture: Picture) -> str:
     """What is seen of the borders of the tiles of a picture."""
     recipe = picture.recipe
-    tiles = tiles_for(recipe, find(recipe.passes[0].model).family)
+    tiles = tiles_for(whole(recipe), find(recipe.passes[0].model).family)
     if len(tiles) == 1:
         return "one tile"
     side = recipe.passes[0].tiling.tile or 0
@@ -156,12 +162,12 @@ def sd1_step(case: Case, out: Path | None) -> str:
     opened = Opened(model, torch.bfloat16, find(ModelUse(base="toy")))
     before, device, guiding = peak(), torch.device("cpu"), guiding_of(recipe.passes[0], model)
     with place("cpu", 2).pinned(True):
-        begun = stages.begin(model, [recipe], device)
-        steered = stages.encode(model, [recipe], guiding.texts, device)
-        denoise = stages.denoiser(opened, recipe, steered, guiding, 1)
+        begun = stages.begin(model, [whole(recipe)], device)
+        steered = stages.encode(model, [whole(recipe)], guiding.texts, device)
+        denoise = stages.denoiser(opened, whole(recipe), steered, guiding, 1)
         latent: Tensor = list(stages.sample(denoise, begun, recipe.passes[0]))[-1].x
     assert bool(latent.isfinite().all())
-    return f"{len(tiles_for(recipe, SD1))} tiles, {before:.0f} MB before"
+    return f"{len(tiles_for(whole(recipe), SD1))} tiles, {before:.0f} MB before"
 
 
 def sd1_decode(case: Case, out: Path | None) -> str:

@@ -3,12 +3,18 @@
 from mezzotint.engine.api import draw
 from mezzotint.engine.compose import compose
 from mezzotint.engine.engine import Engine
+from mezzotint.engine.walk import Walk
 
 
 def recipe(prompt="a red apple", **wishes):
     """A small toy recipe: 32 pixels, 2 steps, seed 5, unless asked otherwise."""
     wishes = {"model": "toy", "seed": 5, "steps": 2, "width": 32, "height": 32, **wishes}
     return compose(prompt, **wishes)
+
+
+def first(one):
+    """The first pass of a recipe."""
+    return Walk(one, 0, one.width, one.height)
 
 
 def pixels(engine, recipes):
@@ -20,4 +26,4 @@ def pixels(engine, recipes):
     return [found[i] for i in range(len(recipes))]
 
 
-__all__ = ["Engine", "draw", "pixels", "recipe"]
+__all__ = ["Engine", "draw", "first", "pixels", "recipe"]

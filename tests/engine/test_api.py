@@ -1,13 +1,17 @@
 """`generate` and `compose`: what is left out comes from the family, what is given is kept."""
 
 import inspect
+from dataclasses import fields
+from typing import Unpack
 
 import pytest
+from PIL import Image
 
 import mezzotint
 from mezzotint.engine import compose as module
 from mezzotint.engine.api import generate
-from mezzotint.engine.compose import compose, compose_flat
+from mezzotint.engine.compose import Lists, compose, compose_flat
+from mezzotint.engine.wishes import Wishes
 from mezzotint.families.toy import TOY
 from mezzotint.values.errors import BadValue, UnknownName
 from mezzotint.values.options import OPTIONS, flatten
@@ -21,8 +25,24 @@ def test_what_is_left_out_comes_from_the_family():
     assert made.numerics.mode == "exact"
 
 
-def test_what_is_given_is_kept():
+def test_what_is_given_is_kept(tmp_path):
+    for name in ("photo", "mask"):
+        Image.new("RGB", (72, 80)).save(tmp_path / f"{name}.png")
     given = {
+        "image": str(tmp_path / "photo.png"),
+        "strength": 0.25,
+        "start": "noised",
+        "fit": "stretch",
+        "extend": (0, 0, 0, 0),
+        "mask": str(tmp_path / "mask.png"),
+        "mask_invert": "yes",
+        "mask_grow": 3,
+        "mask_blur": 1.5,
+        "mask_soft": "yes",
+        "mask_fill": "surround",
+        "mask_area": "masked",
+        "mask_padding": 8,
+        "mask_paste": "no",
         "prompt": "a cat",
         "negative": "dog",
         "clip_skip": 2,
@@ -70,11 +90,13 @@ def test_what_is_given_is_kept():
     assert flatten(compose(**given)) == given
 
 
-def test_every_option_is_a_parameter_of_both():
-    names = [option.name for option in OPTIONS]
-    lists = ("lora", "embedding", "guide", "parts", "style")
-    assert set(inspect.signature(compose).parameters) == {*names, *lists}
-    assert set(inspect.signature(generate).parameters) == {*names, *lists, "device", "threads"}
+def test_every_option_is_a_keyword_of_both():
+    names = [option.name for option in OPTIONS if option.name != "prompt"]
+    assert set(Wishes.__annotations__) == {*names, *(field.name for field in fields(Lists))}
+    for door in (compose, generate):
+        assert inspect.signature(door).parameters["wishes"].annotation == Unpack[Wishes]
+    with pytest.raises(UnknownName, match="did you mean guidance"):
+        compose("a cat", guidence=3.0)
 
 
 def test_seeds_are_chosen_at_random_and_short(monkeypatch):

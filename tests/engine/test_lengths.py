@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from engine.recipes import Engine, pixels, recipe
+from engine.recipes import Engine, first, pixels, recipe
 from mezzotint.engine.stages import encode
 from mezzotint.engine.steering import steering
 from mezzotint.families.conditions import Asked
@@ -24,7 +24,7 @@ def toy():
 def rows(model, *recipes):
     """The conditionings of the recipes by the names of their texts, at the first step."""
     with torch.no_grad():
-        return encode(model, recipes, (PROMPT, NEGATIVE), CPU).stretches[0]
+        return encode(model, [first(one) for one in recipes], (PROMPT, NEGATIVE), CPU).stretches[0]
 
 
 def tokens(model, *recipes):
@@ -39,7 +39,7 @@ def empty(model):
 def test_unlike_lengths_are_calls_of_their_own_unless_asked(toy):
     apart = tokens(toy, recipe(LONG, negative="bad"))
     assert [row[0].shape[1] for row in apart.values()] == [231, 77]
-    steered = steering([recipe(LONG, negative="bad", pad="yes")], (PROMPT, NEGATIVE), plainly(toy))
+    steered = steering([first(recipe(LONG, negative="bad", pad="yes"))], (PROMPT, NEGATIVE), plainly(toy))
     (batch,) = steered.batches(0, (PROMPT, NEGATIVE))
     assert batch.conditioning.tokens.shape[:2] == (2, 231)
 
@@ -72,9 +72,9 @@ def test_texts_of_other_pictures_do_not_matter(toy):
 def test_texts_between_ands_are_drawn_out_by_their_last_token(toy):
     short = tokens(toy, recipe("a red cat"))[PROMPT][0]
     found = tokens(toy, recipe(f"a red cat AND {LONG}", negative="bad"))
-    first = found[f"{PROMPT} 0"][0]
-    assert first.shape[1] == found[f"{PROMPT} 1"][0].shape[1] == 231
-    assert torch.equal(first, torch.cat([short, short[:, -1:].expand(-1, 154, -1)], dim=1))
+    one = found[f"{PROMPT} 0"][0]
+    assert one.shape[1] == found[f"{PROMPT} 1"][0].shape[1] == 231
+    assert torch.equal(one, torch.cat([short, short[:, -1:].expand(-1, 154, -1)], dim=1))
     assert found[NEGATIVE][0].shape[1] == 77
     padded = tokens(toy, recipe(f"a red cat AND {LONG}", negative="bad", pad="yes"))
     assert {row[0].shape[1] for row in padded.values()} == {231}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.recipes import Engine, pixels, recipe
-from mezzotint.engine.compose import compose_series
+from mezzotint.engine.compose import Lists, compose_series
 from mezzotint.engine.explain import explain
 from mezzotint.engine.steering import said
 from mezzotint.values.errors import BadValue, UnknownName
@@ -87,8 +87,8 @@ def test_parts_without_weight_pull_nowhere(engine: Engine, alone: list[bytes]) -
 
 
 def test_parts_are_weighed_against_the_negative_text_even_without_guidance() -> None:
-    assert not said(recipe("a AND b", guidance=1.0)).plain
-    assert said(recipe("a", guidance=1.0)).plain
+    assert not said(recipe("a AND b").prompt, STEPS).plain
+    assert said(recipe("a").prompt, STEPS).plain
 
 
 def test_emphasis_is_a_choice(engine: Engine, alone: list[bytes]) -> None:
@@ -102,7 +102,7 @@ def test_emphasis_is_a_choice(engine: Engine, alone: list[bytes]) -> None:
 
 def test_what_cannot_be_drawn_is_refused() -> None:
     with pytest.raises(BadValue, match="weight"):
-        said(recipe("(a:1.2.3)"))
+        said(recipe("(a:1.2.3)").prompt, STEPS)
     with pytest.raises(BadValue, match="hypernet"):
         recipe("a <hypernet:x:1>")
     assert recipe("a <hypernet:x:1>", dialect="plain").prompt.text == "a <hypernet:x:1>"
@@ -116,15 +116,15 @@ def test_chance_is_decided_before_the_recipe(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "wildcards/colour.txt").write_text("red\nblue\n", "utf-8")
     (tmp_path / "styles.csv").write_text('name,prompt,negative_prompt\nink,"ink, {prompt}",photo\n', "utf-8")
     flat = {"prompt": "a __colour__ {cat|dog}", "model": "toy", "seed": 3}
-    series = compose_series(flat, 30, style=["ink"])
+    series = compose_series(flat, 30, Lists(style=["ink"]))
     texts = {one.prompt.text for one in series}
     assert texts == {f"ink, a {colour} {thing}" for colour in ("red", "blue") for thing in ("cat", "dog")}
     assert {one.prompt.source for one in series} == {"a __colour__ {cat|dog}"}
     assert (series[0].seed, series[29].seed, series[0].prompt.negative) == (3, 32, "photo")
-    assert compose_series(flat, 2, style=["ink"]) == series[:2]
+    assert compose_series(flat, 2, Lists(style=["ink"])) == series[:2]
     assert [one.prompt.source for one in compose_series({**flat, "prompt": "a cat"}, 2)] == [None, None]
     with pytest.raises(UnknownName, match="style"):
-        compose_series(flat, 1, style=["oil"])
+        compose_series(flat, 1, Lists(style=["oil"]))
 
 
 def rows(prompt: str, **wishes: object) -> dict[str, dict[str, str]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.recipes import Engine, draw, pixels, recipe
+from engine.recipes import Engine, draw, first, pixels, recipe
 from families.reduced import SMALL_SD3
 from mezzotint.diffusion.tiles import Tile
 from mezzotint.engine import stages, tiling
@@ -64,7 +64,7 @@ def test_texts_weights_and_guides_work_over_tiles(engine: Engine) -> None:
 
 def test_a_tile_that_patches_do_not_divide_is_refused() -> None:
     with pytest.raises(BadValue, match="tile: 24 is not a multiple of 16"):
-        tiling.tiles_for(recipe(width=64, height=64, tile=24), SD3_MEDIUM)
+        tiling.tiles_for(first(recipe(width=64, height=64, tile=24)), SD3_MEDIUM)
 
 
 def test_tiles_give_a_transformer_room() -> None:
@@ -72,15 +72,15 @@ def test_tiles_give_a_transformer_room() -> None:
     model, cpu = toy.make(SMALL_SD3), torch.device("cpu")
     size = {"width": 256, "height": 64, "sampler": "euler", "spacing": "trailing"}
     with pytest.raises(BadValue, match="use at most 192, or a tile of that"):
-        stages.begin(model, [recipe(**size)], cpu)
-    assert stages.begin(model, [recipe(**size, tile=128)], cpu).x.shape[-1] == 32
+        stages.begin(model, [first(recipe(**size))], cpu)
+    assert stages.begin(model, [first(recipe(**size, tile=128))], cpu).x.shape[-1] == 32
 
 
 def test_a_model_without_convolutions_cannot_be_seamless(engine: Engine) -> None:
     opened = engine._models.get(recipe().passes[0].model, "float32")
     other = replace(opened, model=toy.make(SMALL_SD3))
     with pytest.raises(BadValue, match=r"seamless: .* has no convolutions"):
-        tiling.for_picture(other, recipe(seamless="x"))
+        tiling.for_picture(other, first(recipe(seamless="x")))
 
 
 BORDERS = {32: [32, 64, 96, 128], 0: [48, 64, 96, 112]}
@@ -128,7 +128,7 @@ def test_a_seamless_picture_leaves_nothing_behind(engine: Engine) -> None:
 
 def test_only_axes_that_one_tile_spans_are_left_to_the_network() -> None:
     def left(**wishes: object) -> str | None:
-        return tiling._left_to_wrap(recipe(width=64, height=32, **wishes), toy.TOY)
+        return tiling._left_to_wrap(first(recipe(width=64, height=32, **wishes)), toy.TOY)
 
     assert left(seamless="both") == "both"
     assert left(seamless="both", tile=32) == "y"
@@ -177,5 +177,5 @@ def test_each_tile_is_told_its_sizes() -> None:
 
 
 def test_work_is_that_of_a_tile() -> None:
-    assert tiling.seen_at_once(recipe(width=64, height=32)) == (64, 32)
-    assert tiling.seen_at_once(recipe(width=64, height=16, tile=32)) == (32, 16)
+    assert tiling.seen_at_once(first(recipe(width=64, height=32))) == (64, 32)
+    assert tiling.seen_at_once(first(recipe(width=64, height=16, tile=32))) == (32, 16)

@@ -10,9 +10,10 @@ import torch
 from families.reduced import texted, weights
 from mezzotint.diffusion.prediction import VELOCITY
 from mezzotint.families import mini, registry, toy
-from mezzotint.families.family import Betas, Defaults, Family
+from mezzotint.families.family import Defaults, Family
 from mezzotint.families.recognise import recognise
 from mezzotint.families.registry import FAMILIES, OPENERS, find, open_model
+from mezzotint.families.schedules import Betas
 from mezzotint.families.shelf import shelved
 from mezzotint.text.vocabulary import SMALLEST, Vocabulary, train
 from mezzotint.values import names

@@ -10,9 +10,9 @@ from families.reduced import saved, small
 from mezzotint.diffusion.prediction import NOISE, VELOCITY
 from mezzotint.engine.inspect import inspect
 from mezzotint.families.export import export_diffusers
-from mezzotint.families.family import FLOOR, Betas, Shift
 from mezzotint.families.recognise import recognise
 from mezzotint.families.registry import Located, find, open_model
+from mezzotint.families.schedules import FLOOR, Betas, Shift
 from mezzotint.families.terminal import ended
 from mezzotint.families.toy import TOY
 from mezzotint.store.named import named, write

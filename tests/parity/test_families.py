@@ -16,8 +16,9 @@ from families.reduced import SMALL2, texted
 from mezzotint.diffusion.prediction import VELOCITY
 from mezzotint.families import toy
 from mezzotint.families.export import export_diffusers
-from mezzotint.families.family import Betas, Family, Model
+from mezzotint.families.family import Family, Model
 from mezzotint.families.registry import open_model
+from mezzotint.families.schedules import Betas
 from mezzotint.nets.conditioning import Conditioning
 from mezzotint.text.vocabulary import SMALLEST, train
 from mezzotint.values.recipe import ModelUse

@@ -33,8 +33,8 @@ from mezzotint.engine.compose import compose
 from mezzotint.engine.engine import Engine
 from mezzotint.families import toy
 from mezzotint.families.export import export_diffusers
-from mezzotint.families.family import FLOOR
 from mezzotint.families.registry import find
+from mezzotint.families.schedules import FLOOR
 from mezzotint.families.terminal import ended
 from parity.diffusion_reference import (
     SHAPE,

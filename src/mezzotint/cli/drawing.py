@@ -15,7 +15,8 @@ from mezzotint.values.adapters import from_flag, in_prompt, inversion_from_flag
 from mezzotint.values.errors import BadValue
 from mezzotint.values.guide_text import with_guides
 from mezzotint.values.guides import KINDS
-from mezzotint.values.options import OPTIONS, assemble
+from mezzotint.values.options import OPTIONS, Option, assemble
+from mezzotint.values.pass_text import from_text
 from mezzotint.values.recipe import Recipe
 
 MOST = 1000
@@ -34,6 +35,14 @@ _ASSUMED: Mapping[str, object] = MappingProxyType(
 )
 """Stands in for a family's defaults while only the user's own values are checked."""
 
+
+def group_of(option: Option) -> str:
+    """Under which heading of the help an option stands."""
+    if option.path[0] == "noise":
+        return "noise"
+    return "source" if "source" in option.path else "picture"
+
+
 FLAGS: tuple[Flag, ...] = (
     word("prompt", str, "what to draw, in quotes", required=False),
     Flag("output", Path, "file or folder to write to (named after the prompt)", short="-o", group="output"),
@@ -46,10 +55,14 @@ FLAGS: tuple[Flag, ...] = (
     ),
     Flag("overwrite", bool, "replace an existing file instead of numbering the new one", group="output"),
     Flag("quiet", bool, "print nothing but errors", short="-q", group="output"),
-    *(
-        from_option(option, "noise" if option.path[0] == "noise" else "picture")
-        for option in OPTIONS
-        if option.name != "prompt"
+    *(from_option(option, group_of(option)) for option in OPTIONS if option.name != "prompt"),
+    Flag(
+        "then",
+        str,
+        "further pass over the picture, as scale=2,strength=0.5 or model=FILE,from=0.8; may be repeated",
+        shown="NAME=VALUE,...",
+        group="source",
+        repeated=True,
     ),
     Flag(
         "guide",
@@ -129,6 +142,8 @@ def checked_recipe(given: Mapping[str, Any], options: Mapping[str, Any]) -> Reci
     adapters = tuple(map(from_flag, given["lora"] or ()))
     for text in given["embedding"] or ():
         inversion_from_flag(text)
+    for text in given["then"] or ():
+        from_text(text)
     prompt, _ = in_prompt(options["prompt"])
     recipe = assemble({**options, "prompt": prompt}, _ASSUMED).model_copy(update={"adapters": adapters})
     return with_guides(recipe, given["guide"] or ())

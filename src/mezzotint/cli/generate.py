@@ -10,7 +10,7 @@ from typing import Any
 
 from mezzotint.cli.output import Output
 from mezzotint.cli.progress import showing
-from mezzotint.engine.compose import compose_flat, compose_series
+from mezzotint.engine.compose import Lists, compose_flat, compose_series
 from mezzotint.engine.engine import Engine
 from mezzotint.engine.grid import grid
 from mezzotint.values.events import Drawn
@@ -24,7 +24,7 @@ def run(given: Mapping[str, Any]) -> int:
     count: int = given["count"]
     quiet: bool = given["quiet"]
     output: Output = given["output"]
-    recipes = compose_series(given["options"], count, *_lists(given))
+    recipes = compose_series(given["options"], count, lists_of(given))
     engine = Engine(given["device"], given["threads"])
     say = _silent if quiet else print
     pictures: dict[int, Picture] = {}
@@ -48,19 +48,19 @@ def run(given: Mapping[str, Any]) -> int:
 
 def recipe_of(given: Mapping[str, Any], options: Mapping[str, object]) -> Recipe:
     """The recipe of flat `options` with what the other flags add. Raises MezzotintError."""
-    return compose_flat(options, *_lists(given))
+    return compose_flat(options, lists_of(given))
 
 
-def _lists(given: Mapping[str, Any]) -> tuple[Sequence[str], ...]:
-    """The flags that may be repeated, in the order in which `compose_flat` takes them."""
+def lists_of(given: Mapping[str, Any]) -> Lists:
+    """The flags that may be repeated."""
     parts = [*filter(None, (given["vae"],)), *(given["text_encoder"] or ())]
-    lists = [given[name] or () for name in ("lora", "embedding", "guide", "style")]
-    return (*lists[:3], parts, lists[3])
+    names = ("guide", "lora", "embedding", "style", "then")
+    return Lists(**{name: given[name] or () for name in names}, parts=parts)
 
 
 def _line(path: Path, picture: Picture) -> str:
-    recipe = picture.recipe
-    size, steps = f"{recipe.width}x{recipe.height}", recipe.passes[0].steps
+    recipe, size = picture.recipe, f"{picture.image.width}x{picture.image.height}"
+    steps = "+".join(str(use.steps) for use in recipe.passes)
     return f"{path}  {_seed(recipe)}, {size}, {steps} steps, {picture.facts.seconds:.1f} s"
 
 

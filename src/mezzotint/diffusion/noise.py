@@ -5,6 +5,7 @@ same numbers whatever its batch, its place in it and its neighbours are. Does no
 programs draw (`diffusion.noises`).
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -80,3 +81,8 @@ def torch_stream(seed: int) -> Stream:
     """The numbers of torch's CPU generator. Lower precisions are for whoever casts: older torch draws others there."""
     generator = Generator().manual_seed(seed)
     return lambda shape: torch.randn(shape, generator=generator)
+
+
+def seed_for(seed: int, purpose: str) -> int:
+    """The seed, below 2^64, of a stream that is told from those of other purposes and seeds."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {purpose}".encode()).digest()[:8], "big")

@@ -6,9 +6,15 @@ gigabytes is made in a moment. Knows no device and draws nothing.
 
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from os import fspath
+from typing import Any, Unpack, cast
 
+from mezzotint.engine import starting
 from mezzotint.engine.spoken import inversions_of
+from mezzotint.engine.wishes import Wishes
 from mezzotint.engine.written import written
+from mezzotint.families.family import Family
 from mezzotint.families.registry import find
 from mezzotint.families.shelf import VARIABLE, folders, on_shelf
 from mezzotint.values.adapters import Named, from_flag, in_prompt, inversion_from_flag, no_other_tags
@@ -21,59 +27,24 @@ DIALECT = "a1111"
 """The language of prompts where the user names none; a recipe that names none has `plain` ones."""
 SEEDS = 2**32
 """Seeds that are chosen for the user are below this, short enough to type."""
-_LISTS = frozenset({"guide", "lora", "embedding", "parts", "style"})
-"""What a recipe is made with beside its flat options."""
 
 
-def compose(
-    prompt: str,
-    *,
-    negative: str | None = None,
-    clip_skip: int | None = None,
-    dialect: str | None = None,
-    emphasis: str | None = None,
-    pad: str | None = None,
-    model: str | None = None,
-    prediction: str | None = None,
-    zero_snr: str | None = None,
-    sampler: str | None = None,
-    eta: float | None = None,
-    s_noise: float | None = None,
-    s_churn: float | None = None,
-    s_tmin: float | None = None,
-    s_tmax: float | None = None,
-    order: int | None = None,
-    restarts: int | None = None,
-    spacing: str | None = None,
-    rho: float | None = None,
-    shift: float | None = None,
-    sigmas: Sequence[float] | None = None,
-    steps: int | None = None,
-    guidance: float | None = None,
-    tile: int | None = None,
-    tile_overlap: int | None = None,
-    tile_window: str | None = None,
-    seamless: str | None = None,
-    decode_tile: int | None = None,
-    seed: int | None = None,
-    width: int | None = None,
-    height: int | None = None,
-    numerics: str | None = None,
-    precision: str | None = None,
-    noise: str | None = None,
-    noise_gpu: str | None = None,
-    noise_index: int | None = None,
-    noise_batch: int | None = None,
-    ensd: int | None = None,
-    variation_seed: int | None = None,
-    variation_strength: float | None = None,
-    seed_resize: str | None = None,
-    guide: Sequence[str] | None = None,
-    lora: Sequence[str] | None = None,
-    embedding: Sequence[str] | None = None,
-    parts: Sequence[str] | None = None,
-    style: Sequence[str] | None = None,
-) -> Recipe:
+@dataclass(frozen=True)
+class Lists:
+    """What may be given several times, each as people write it; `compose` says what each of them is."""
+
+    guide: Sequence[str] = ()
+    lora: Sequence[str] = ()
+    embedding: Sequence[str] = ()
+    parts: Sequence[str] = ()
+    style: Sequence[str] = ()
+    then: Sequence[str] = ()
+
+
+NONE = Lists()
+
+
+def compose(prompt: str, **wishes: Unpack[Wishes]) -> Recipe:
     """The recipe of one picture; None takes the family's default, and a random seed for `seed`.
 
     `guide` are guides as `NAME` or `NAME:VALUE,FIELD=VALUE`, which work behind `guidance` in their order.
@@ -81,82 +52,81 @@ def compose(
     `embedding` are textual inversions as `FILE` or `NAME=FILE`; those of the model folders answer to their names.
     `parts` are files of an autoencoder or of text encoders that are used instead of the model's own.
     `dialect` None is A1111's. `{a|b}` and `__name__` are chosen with the seed, unless the dialect is `plain`; `style`
-    are names in the `styles.csv` of the model folders.
+    are names in the `styles.csv` of the model folders. `image` is a picture to start from; `then` are further passes,
+    as `scale=2,strength=0.5`.
     Raises BadValue and UnknownName for values no recipe may have, and what finding the model raises.
     """
-    # The options by name; a test holds the parameters equal to them.
-    flat: dict[str, object] = {name: value for name, value in locals().items() if name not in _LISTS}
-    flat["sigmas"] = None if sigmas is None else tuple(sigmas)
-    return compose_flat(flat, lora or (), embedding or (), guide or (), parts or (), style or ())
+    flat: dict[str, object] = {"prompt": prompt, **wishes}
+    listed: dict[str, Any] = {field.name: flat.pop(field.name, None) or () for field in fields(Lists)}
+    for name in ("sigmas", "extend"):
+        flat[name] = None if flat.get(name) is None else tuple(cast(Sequence[float], flat[name]))
+    for name in ("image", "mask"):
+        flat[name] = None if flat.get(name) is None else fspath(cast(str, flat[name]))
+    return compose_flat(flat, Lists(**listed))
 
 
-def compose_flat(
-    flat: Mapping[str, object],
-    lora: Sequence[str] = (),
-    embedding: Sequence[str] = (),
-    guide: Sequence[str] = (),
-    parts: Sequence[str] = (),
-    style: Sequence[str] = (),
-) -> Recipe:
+def compose_flat(flat: Mapping[str, object], lists: Lists = NONE) -> Recipe:
     """`compose` for surfaces that hold the options of `values.options` as a mapping by name; None is absent."""
     seed = flat.get("seed")
     flat = {**flat, "dialect": flat.get("dialect") or DIALECT}
     flat["seed"] = secrets.randbelow(SEEDS) if seed is None else seed
-    flat = written(flat, style)
+    flat = written(flat, lists.style)
     text, named = in_prompt(str(flat.get("prompt") or ""))
     if flat["dialect"] == DIALECT:
         no_other_tags(text)
-    adapters = (*map(from_flag, lora), *(_found(name) for name in named))
-    files = tuple(PartUse(file=file) for file in parts)
-    use = {
-        "base": flat.get("model"),
-        "prediction": flat.get("prediction"),
-        "zero_snr": flat.get("zero_snr"),
-        "parts": files,
-    }
-    located = find(ModelUse.model_validate({k: v for k, v in use.items() if v is not None}))
-    family = located.family.defaults
-    defaults: dict[str, object] = {
-        "clip_skip": family.clip_skip,
-        "sampler": family.sampler,
-        "spacing": family.spacing,
-        "steps": family.steps,
-        "guidance": family.guidance,
-        "width": family.width,
-        "height": family.height,
-        "variation_seed": secrets.randbelow(SEEDS) if flat.get("variation_strength") else None,
-    }
+    adapters = (*map(from_flag, lists.lora), *(_found(name) for name in named))
+    files = tuple(PartUse(file=file) for file in lists.parts)
+    family = _family_of(flat, files)
     source = flat.pop("source", None)
-    recipe = with_guides(assemble({**flat, "prompt": text} if named else flat, defaults), guide)
+    flat = {**flat, "prompt": text} if named else flat
+    recipe = with_guides(assemble(flat, _defaults(flat, family)), lists.guide)
+    recipe = starting.hashed(starting.checked_mask(recipe, family))
     if source is not None:
         recipe = recipe.model_copy(update={"prompt": recipe.prompt.model_copy(update={"source": source})})
-    inversions = inversions_of(recipe.prompt, tuple(map(inversion_from_flag, embedding)), located.family)
-    if parts:
+    inversions = inversions_of(recipe.prompt, tuple(map(inversion_from_flag, lists.embedding)), family)
+    if files:
         (one,) = recipe.passes
         model = one.model.model_copy(update={"parts": files})
         recipe = recipe.model_copy(update={"passes": (one.model_copy(update={"model": model}),)})
+    recipe = starting.followed(recipe, lists.then, lambda base: find(ModelUse(base=base)).family)
     if not adapters and not inversions:
         return recipe
     return recipe.model_copy(update={"adapters": adapters, "inversions": inversions})
 
 
-def compose_series(
-    flat: Mapping[str, object],
-    count: int,
-    lora: Sequence[str] = (),
-    embedding: Sequence[str] = (),
-    guide: Sequence[str] = (),
-    parts: Sequence[str] = (),
-    style: Sequence[str] = (),
-) -> list[Recipe]:
+def _family_of(flat: Mapping[str, object], files: tuple[PartUse, ...]) -> Family:
+    """The family of the model that flat options name."""
+    given = {
+        "base": flat.get("model"),
+        "prediction": flat.get("prediction"),
+        "zero_snr": flat.get("zero_snr"),
+        "parts": files,
+    }
+    return find(ModelUse.model_validate({k: v for k, v in given.items() if v is not None})).family
+
+
+def _defaults(flat: Mapping[str, object], family: Family) -> dict[str, object]:
+    """The flat options of a family where `flat` says nothing."""
+    known = family.defaults
+    return {
+        "clip_skip": known.clip_skip,
+        "sampler": known.sampler,
+        "spacing": known.spacing,
+        "steps": known.steps,
+        "guidance": known.guidance,
+        **starting.sizes(flat, family),
+        "strength": starting.strength(family, flat),
+        "variation_seed": secrets.randbelow(SEEDS) if flat.get("variation_strength") else None,
+    }
+
+
+def compose_series(flat: Mapping[str, object], count: int, lists: Lists = NONE) -> list[Recipe]:
     """`count` recipes of a series, from the first one upwards, each with what its own seed chooses."""
-    first = compose_flat(flat, lora, embedding, guide, parts, style)
+    first = compose_flat(flat, lists)
     series = [first.following(place) for place in range(count)]
     if first.prompt.source is None:
         return series
-    chosen = [
-        compose_flat({**flat, "seed": one.seed}, lora, embedding, guide, parts, style) for one in series
-    ]
+    chosen = [compose_flat({**flat, "seed": one.seed}, lists) for one in series]
     return [new.model_copy(update={"noise": one.noise}) for new, one in zip(chosen, series, strict=True)]
 
 

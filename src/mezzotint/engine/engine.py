@@ -4,19 +4,20 @@ Takes Recipes, gives an iterator of Events; whoever iterates owns progress and c
 memory is free). Recipes in `exact` numerics are drawn one by one, so a picture's bits depend on nothing beside it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from time import perf_counter
 
 import torch
 
 from mezzotint import __version__
-from mezzotint.diffusion.samplers.step import Step
 from mezzotint.engine import stages
-from mezzotint.engine.guiding import Guiding, guiding_of
+from mezzotint.engine.guiding import guiding_of
 from mezzotint.engine.model import Models, Opened
 from mezzotint.engine.placement import Placement, place
-from mezzotint.engine.steering import asked_together, said
+from mezzotint.engine.scene import Left, scene
+from mezzotint.engine.steering import asked_together, told
 from mezzotint.engine.tiling import for_picture, seen_at_once
+from mezzotint.engine.walk import Walk, sized, walks
 from mezzotint.values.errors import BadValue
 from mezzotint.values.events import Drawn, Event, Prepared, Stepped
 from mezzotint.values.noise import NoiseUse
@@ -44,8 +45,9 @@ class Engine:
         """Draws all recipes; `Drawn.index` is the place in `recipes`.
 
         Recipes that differ only in prompt, seed and noise, and have equally many texts, form a group. Each group gives
-        `Prepared`, its `Stepped`s and its `Drawn`s; an exact group is one recipe.
+        `Prepared` and its `Stepped`s for each pass, then its `Drawn`s; an exact group is one recipe.
         """
+        self._models.keep = max((_models_of(recipe) for recipe in recipes), default=1)
         for group in grouped(recipes, self._batch):
             yield from self._group(group, [recipes[index] for index in group])
 
@@ -59,52 +61,70 @@ class Engine:
         return min(e.read(recipe.prompt.text, taught.get(e.part.name))[1] for e in opened.model.texts)
 
     def _group(self, places: Sequence[int], recipes: Sequence[Recipe]) -> Iterator[Event]:
-        use, numerics = recipes[0].passes[0], recipes[0].numerics
-        exact = numerics.mode == "exact"
+        exact = recipes[0].numerics.mode == "exact"
         started = perf_counter()
-        opened = self._models.get(use.model, numerics.precision)
-        yield Prepared(recipe_count=len(recipes), steps=use.steps, model=opened.model.family.name)
-        guiding = guiding_of(use, opened.model)
-        texts = asked_together(said(recipes[0]), guiding.texts)
-        work = opened.work(*seen_at_once(recipes[0]), len(recipes) * len(texts))
-        placement = self.placement.suited(work)
-        latent: torch.Tensor | None = None
-        for step, seconds in self._steps(opened, recipes, placement, guiding):
-            latent = step.x
-            yield Stepped(step.index, use.steps, float(step.level.sigma.max()), seconds)
-        assert latent is not None
-        with placement.pinned(exact):
-            drawing = for_picture(opened, recipes[0])
-            images = stages.finish(stages.decode(drawing, latent, not exact, use.tiling))
+        run, left = _Run(self._models, self.placement), None
+        for number in range(len(recipes[0].passes)):
+            left = yield from run.walk(recipes, number, left)
+        assert left is not None
+        with run.placement.pinned(exact):
+            images = left.pictures(together=not exact)
         seconds = (perf_counter() - started) / len(recipes)
-        facts = _facts(opened, placement, seconds)
+        facts = _facts(left.opened, run.placement, seconds)
         for index, image, recipe in zip(places, images, recipes, strict=True):
             yield Drawn(index, Picture(image, recipe, facts))
 
-    def _steps(
-        self, opened: Opened, recipes: Sequence[Recipe], placement: Placement, guiding: Guiding
-    ) -> Iterator[tuple[Step, float]]:
-        """The sampler's steps with the seconds each took. Threads and precision hold only while a step is made."""
-        use, device = recipes[0].passes[0], placement.device
-        exact = recipes[0].numerics.mode == "exact"
-        adapters = opened.adapted(recipes[0].adapters)
-        taught = opened.taught(recipes[0].inversions)
-        with placement.pinned(exact):
+
+class _Run:
+    """One group of recipes while it is drawn: where the pass is that it is at."""
+
+    def __init__(self, models: Models, placement: Placement) -> None:
+        self._models = models
+        self._whole = placement
+        self.placement = placement
+
+    def walk(self, recipes: Sequence[Recipe], number: int, left: Left | None) -> Generator[Event, None, Left]:
+        """Walks one pass: `Prepared` and its `Stepped`s; returns what it left."""
+        first, use = recipes[0], recipes[0].passes[number]
+        exact = first.numerics.mode == "exact"
+        opened = self._models.get(use.model, first.numerics.precision)
+        walked = walks(recipes, number, self._size(first, number, opened, left))
+        guiding = guiding_of(use, opened.model)
+        count = len(recipes) * len(asked_together(told(walked[0]), guiding.texts))
+        self.placement = self._whole.suited(opened.work(*seen_at_once(walked[0]), count))
+        adapters, taught = opened.adapted(walked[0].adapters), opened.taught(walked[0].inversions)
+        with self.placement.pinned(exact):
             opened.merge(adapters)
-            begun = stages.begin(opened.model, recipes, device)
-            steered = stages.encode(opened.model, recipes, guiding.texts, device, taught)
-            drawing = for_picture(opened, recipes[0])
-            denoise = stages.denoiser(drawing, recipes[0], steered, guiding, len(recipes))
+            drawing, device = for_picture(opened, walked[0]), self.placement.device
+            drawn_on = scene(drawing, walked, left)
+            begun = stages.begin(opened.model, walked, device, drawn_on.ground, drawn_on.left)
+            steered = stages.encode(opened.model, walked, guiding.texts, device, taught, drawn_on.seen)
+            denoise = stages.denoiser(drawing, walked[0], steered, guiding, len(recipes))
             steps = stages.sample(denoise, begun, use)
+        steps_left, latent = len(begun.plan), begun.x
+        yield Prepared(len(recipes), steps_left, opened.model.family.name, number + 1, len(first.passes))
         while True:
             before = perf_counter()
-            with placement.pinned(exact):
+            with self.placement.pinned(exact):
                 # Between two steps somebody else may have drawn with this model.
                 opened.merge(adapters)
                 step = next(steps, None)
             if step is None:
-                return
-            yield step, perf_counter() - before
+                break
+            latent = step.x
+            yield Stepped(step.index, steps_left, float(step.level.sigma.max()), perf_counter() - before)
+        return Left(drawing, stages.settled(latent, drawn_on.ground), drawn_on.canvases, use.tiling)
+
+    def _size(self, recipe: Recipe, number: int, opened: Opened, left: Left | None) -> tuple[int, int]:
+        if left is None:
+            return recipe.width, recipe.height
+        factor, rows, columns = left.opened.model.family.latent.factor, *left.latent.shape[-2:]
+        return sized(recipe.passes[number], (columns * factor, rows * factor), opened.model.family.multiple)
+
+
+def _models_of(recipe: Recipe) -> int:
+    """How many models a recipe draws with."""
+    return len(dict.fromkeys(use.model for use in recipe.passes))
 
 
 def _facts(opened: Opened, placement: Placement, seconds: float) -> RunFacts:
@@ -121,7 +141,7 @@ def _facts(opened: Opened, placement: Placement, seconds: float) -> RunFacts:
 
 def grouped(recipes: Sequence[Recipe], batch: int) -> list[tuple[int, ...]]:
     """The places of `recipes` in groups that are drawn together, those of one model next to each other."""
-    alike: dict[tuple[Recipe, int], list[int]] = {}
+    alike: dict[tuple[Recipe, tuple[int, ...]], list[int]] = {}
     models: dict[object, int] = {}
     for index, recipe in enumerate(recipes):
         alike.setdefault(_shared(recipe), []).append(index)
@@ -134,8 +154,9 @@ def grouped(recipes: Sequence[Recipe], batch: int) -> list[tuple[int, ...]]:
     return groups
 
 
-def _shared(recipe: Recipe) -> tuple[Recipe, int]:
-    """What the recipes of one group have in common: everything but prompt and noise, and the number of texts."""
+def _shared(recipe: Recipe) -> tuple[Recipe, tuple[int, ...]]:
+    """What the recipes of one group have in common: everything but prompt and noise, and the number of texts of each
+    pass."""
     plain = recipe.model_copy(update={"prompt": Prompt(text=""), "seed": 0, "noise": NoiseUse()})
-    one = said(recipe)
-    return plain, 0 if one.plain else len(one.parts)
+    every = [told(Walk(recipe, number, recipe.width, recipe.height)) for number in range(len(recipe.passes))]
+    return plain, tuple(0 if one.plain else len(one.parts) for one in every)

@@ -74,11 +74,12 @@ class Opened:
 
 
 class Models:
-    """The models that are open on one placement, at most `keep` of them; the least lately used one is closed."""
+    """The models that are open on one placement, at most `keep` of them, which may be changed at any time; the least
+    lately used one is closed."""
 
     def __init__(self, placement: Placement, keep: int = 1) -> None:
         self._placement = placement
-        self._keep = keep
+        self.keep = keep
         self._open: OrderedDict[tuple[ModelUse, str, Identity], Opened] = OrderedDict()
 
     def get(self, use: ModelUse, precision: str) -> Opened:
@@ -94,7 +95,7 @@ class Models:
             opened = self._opened(find(use), use, precision)
         self._open[key] = opened
         self._open.move_to_end(key)
-        while len(self._open) > self._keep:
+        while len(self._open) > self.keep:
             self._open.popitem(last=False)
         return opened
 

@@ -7,7 +7,7 @@ Shapes: N pictures, K conditionings of one picture (1, or 2 with guidance, or mo
 latent.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -25,90 +25,123 @@ from mezzotint.diffusion.denoise import (
 )
 from mezzotint.diffusion.guidance.composed import composed
 from mezzotint.diffusion.guidance.guide import guided, paired
+from mezzotint.diffusion.kept import hard, kept, soft
 from mezzotint.diffusion.noise import ImageNoise, Noise
 from mezzotint.diffusion.noises import origin
-from mezzotint.diffusion.path import Level, Path, Rectified
+from mezzotint.diffusion.path import Level, Path, Rectified, noised
 from mezzotint.diffusion.plan import Plan, make_plan, plan_of
 from mezzotint.diffusion.samplers.registry import SAMPLERS
 from mezzotint.diffusion.samplers.step import Step, Tuning
 from mezzotint.diffusion.spacings import SPACINGS
+from mezzotint.engine.ground import Ground
 from mezzotint.engine.guiding import Guiding
 from mezzotint.engine.model import Opened
 from mezzotint.engine.steering import Steering, steering
 from mezzotint.engine.tiling import decoded, over_tiles, seen_at_once
+from mezzotint.engine.walk import Walk, first_step, last_step
 from mezzotint.families.conditions import Asked
-from mezzotint.families.family import Model
+from mezzotint.families.family import Family, Model
+from mezzotint.families.look import MASK, Seen
 from mezzotint.families.taught import NO_WORDS, TaughtWords
 from mezzotint.nets.conditioning import Conditioning, Inject, Output
 from mezzotint.values.errors import BadValue
-from mezzotint.values.recipe import Pass, Recipe
+from mezzotint.values.recipe import Pass
 from mezzotint.values.tiling import Tiling
 
 
 @dataclass(frozen=True)
 class Begun:
-    """Where sampling starts: the noisy latents `x` N C h w (float32), the levels to walk, the noise on the way."""
+    """Where sampling starts: the noisy latents `x` N C h w (float32), the levels to walk, the noise on the way, and
+    `held`, which keeps what lies outside a mask."""
 
     x: Tensor
     plan: Plan
     noise: Noise
+    held: Callable[[Denoiser], Denoiser]
 
 
 def encode(
     model: Model,
-    recipes: Sequence[Recipe],
+    walked: Sequence[Walk],
     texts: Sequence[str],
     device: torch.device,
     taught: TaughtWords = NO_WORDS,
+    seen: Sequence[Seen] = (),
 ) -> Steering:
     """Prompts -> what steers the pictures at every step, for each name in `texts` (of the questions that are asked).
 
-    `taught` are the words of the recipes' inversions.
-    Raises BadValue for a model that does not draw from text alone, and for prompts that cannot be read.
+    `taught` are the words of the recipes' inversions, `seen` what the model makes of each picture that it is shown.
+    Raises BadValue for prompts that cannot be read.
     """
-    if model.family.needs:
-        needs = " and ".join(model.family.needs)
-        raise BadValue(
-            "model",
-            f"{model.family.title} draws from {needs} besides a text, and this recipe has none",
-            "use a text-to-image model; mezzotint models lists the kinds",
-        )
 
     def encoded(asked: Asked, clip_skip: int | None) -> Conditioning:
         return model.conditioning(asked, clip_skip, device, taught)
 
-    return steering(recipes, texts, encoded)
+    return steering(walked, texts, encoded, seen)
 
 
-def begin(model: Model, recipes: Sequence[Recipe], device: torch.device) -> Begun:
-    """The seeded start of every recipe on one plan. Raises BadValue for a size the latents cannot have."""
-    first, family = recipes[0], model.family
-    factor, multiple = family.latent.factor, family.multiple
-    if first.width % multiple or first.height % multiple:
-        raise BadValue(
-            "size",
-            f"{first.width}x{first.height} does not divide by {multiple}",
-            f"use multiples of {multiple}",
-        )
-    largest = family.largest
-    if largest is not None and max(seen_at_once(first)) > largest:
-        raise BadValue(
-            "size",
-            f"{first.width}x{first.height} is more than this model has places for",
-            f"use at most {largest}, or a tile of that",
-        )
-    plan = planned(family.path, first.passes[0])
+def begin(
+    model: Model,
+    walked: Sequence[Walk],
+    device: torch.device,
+    ground: Ground | None = None,
+    left: Tensor | None = None,
+) -> Begun:
+    """The seeded start of every walk on one plan, from its `ground` or from the latents N C h w that were `left` in the
+    middle of the way. Raises BadValue for a size the latents cannot have."""
+    first, family = walked[0], model.family
+    check_size(family, first)
+    whole = planned(family.path, first.use)
+    start = first_step(first.use, whole)
+    plan = whole.cut(start, max(start, last_step(first.use, whole)))
+    factor = family.latent.factor
     shape = (family.latent.channels, first.height // factor, first.width // factor)
-    noise = ImageNoise([origin(recipe.seed, recipe.noise, shape, factor) for recipe in recipes])
-    x = plan.path.begin(noise.initial(), plan.levels[0]).to(device)
+    origins = [origin(walk.seed, walk.recipe.noise, shape, factor) for walk in walked]
+    drawn = ImageNoise(origins)
+    initial = drawn.initial().to(device)
 
-    brownian = SAMPLERS[first.passes[0].sampler].brownian
-    way = BrownianNoise([recipe.seed for recipe in recipes], shape) if brownian else noise
+    brownian = SAMPLERS[first.use.sampler].brownian
+    way = BrownianNoise([walk.seed for walk in walked], shape) if brownian else drawn
 
     def placed(a: Level, b: Level, purpose: str) -> Tensor:
         return way(a, b, purpose).to(device)
 
-    return Begun(x, plan, placed)
+    if left is not None:
+        return Begun(left, plan, placed, _as_it_is)
+    if ground is None:
+        return Begun(plan.path.begin(initial, plan.levels[0]), plan, placed, _as_it_is)
+    held = _held(ground, initial, start, len(plan)) if MASK not in family.needs else _as_it_is
+    return Begun(_started(first, ground, initial, plan), plan, placed, held)
+
+
+def check_size(family: Family, walk: Walk) -> None:
+    """Raises BadValue for a size that pictures of this family cannot have."""
+    multiple, largest, size = family.multiple, family.largest, f"{walk.width}x{walk.height}"
+    if walk.width % multiple or walk.height % multiple:
+        raise BadValue("size", f"{size} does not divide by {multiple}", f"use multiples of {multiple}")
+    if largest is not None and max(seen_at_once(walk)) > largest:
+        hint = f"use at most {largest}, or a tile of that"
+        raise BadValue("size", f"{size} is more than this model has places for", hint)
+
+
+def _as_it_is(denoise: Denoiser) -> Denoiser:
+    return denoise
+
+
+def _started(walk: Walk, ground: Ground, initial: Tensor, plan: Plan) -> Tensor:
+    """The latents to start from: pure noise where nothing of the picture shall be left, else the noised picture."""
+    source = walk.source
+    if source is not None and source.strength == 1 and source.start == "noise":
+        return plan.path.begin(initial, plan.levels[0])
+    return noised(ground.start(initial), initial, plan.levels[0])
+
+
+def _held(ground: Ground, initial: Tensor, start: int, count: int) -> Callable[[Denoiser], Denoiser]:
+    mask = ground.change
+    if mask is None:
+        return _as_it_is
+    change = soft(mask, start, count) if ground.soft else hard(mask)
+    return lambda denoise: kept(denoise, ground.clean, initial, change)
 
 
 def planned(path: Path, use: Pass) -> Plan:
@@ -135,16 +168,24 @@ def planned(path: Path, use: Pass) -> Plan:
     return make_plan(path, use.spacing, use.steps, use.rho)
 
 
-def denoiser(opened: Opened, recipe: Recipe, steered: Steering, guiding: Guiding, count: int) -> Denoiser:
-    """The denoiser that the sampler wants for one run over `count` pictures, drawn as `recipe`, with what `encode`
+def denoiser(opened: Opened, walk: Walk, steered: Steering, guiding: Guiding, count: int) -> Denoiser:
+    """The denoiser that the sampler wants for one run over `count` pictures, drawn as `walk`, with what `encode`
     gave."""
 
     def call_of(steered: Steering, count: int) -> RequestCall:
         return _call(opened, steered, guiding.inject, count)
 
-    ask = asker(over_tiles(recipe, opened.model.family, steered, count, call_of), opened.model.prediction)
+    ask = asker(over_tiles(walk, opened.model.family, steered, count, call_of), opened.model.prediction)
     made = paired if guiding.pair else guided
     return made(ask if steered.plain else composed(ask, steered.weights), guiding.guides)
+
+
+def settled(latent: Tensor, ground: Ground | None) -> Tensor:
+    """The clean latents of a pass: what its mask keeps is what it was, to the last bit."""
+    if ground is None or ground.change is None:
+        return latent
+    share = (ground.change > 0).to(latent)
+    return share * latent + (1 - share) * ground.clean
 
 
 def _call(opened: Opened, steered: Steering, inject: Mapping[str, Inject], count: int) -> RequestCall:
@@ -201,7 +242,10 @@ def sample(denoise: Denoiser, begun: Begun, use: Pass) -> Iterator[Step]:
 
     Raises BadValue for an option that the sampler has no use for.
     """
-    return SAMPLERS[use.sampler].sample(denoise, begun.x, begun.plan, begun.noise, tuning(use))
+    tuned = tuning(use)
+    if not len(begun.plan):
+        return iter(())
+    return SAMPLERS[use.sampler].sample(begun.held(denoise), begun.x, begun.plan, begun.noise, tuned)
 
 
 def tuning(use: Pass) -> Tuning:

@@ -1,6 +1,6 @@
 """What the texts of recipes steer a network with, at every step.
 
-Takes recipes and an opened model's encoders. Gives a `Steering`. Knows no network but the encoders, and no sampler.
+Takes passes and an opened model's encoders. Gives a `Steering`. Knows no network but the encoders, and no sampler.
 
 Shapes: N pictures, P texts of one picture that are drawn together, K texts of one call of the network.
 """
@@ -14,13 +14,15 @@ from torch import Tensor
 
 from mezzotint.diffusion.denoise import EMPTY, NEGATIVE
 from mezzotint.diffusion.guidance.composed import part
+from mezzotint.engine.walk import Walk
 from mezzotint.families.conditions import Asked
+from mezzotint.families.look import Seen
 from mezzotint.families.wording import Wording
 from mezzotint.nets.conditioning import Conditioning
 from mezzotint.text.grammar import DIALECTS, plain, read
 from mezzotint.text.prompt import Part, Passage
 from mezzotint.values.names import YES
-from mezzotint.values.recipe import Recipe
+from mezzotint.values.recipe import Prompt
 
 Encoded = Callable[[Asked, int | None], Conditioning]
 """`(what is asked for, clip skip) -> conditioning of one picture`."""
@@ -28,7 +30,7 @@ Encoded = Callable[[Asked, int | None], Conditioning]
 
 @dataclass(frozen=True)
 class Said:
-    """What one recipe says: the `parts` of its prompt, which are drawn together, and its `negative` text."""
+    """What one pass says: the `parts` of its prompt, which are drawn together, and its `negative` text."""
 
     parts: tuple[Part, ...]
     negative: Part
@@ -48,11 +50,15 @@ class Said:
         return places.get(name, self.parts[0])
 
 
-def said(recipe: Recipe) -> Said:
-    """What `recipe` says over its steps. Raises BadValue for a prompt that its dialect refuses."""
-    use, prompt = recipe.passes[0], recipe.prompt
-    negative = read(prompt.dialect, prompt.negative, use.steps, negative=True)
-    return Said(read(prompt.dialect, prompt.text, use.steps).parts, negative.parts[0])
+def said(prompt: Prompt, steps: int) -> Said:
+    """What `prompt` says over `steps` steps. Raises BadValue for one that its dialect refuses."""
+    negative = read(prompt.dialect, prompt.negative, steps, negative=True)
+    return Said(read(prompt.dialect, prompt.text, steps).parts, negative.parts[0])
+
+
+def told(walk: Walk) -> Said:
+    """What a pass says. Raises as `said` does."""
+    return said(walk.prompt, walk.use.steps)
 
 
 def asked_together(one: Said, texts: Sequence[str]) -> tuple[str, ...]:
@@ -109,31 +115,34 @@ class Steering:
         return self.weights.shape[0] == 1 and bool((self.weights == 1).all())
 
 
-def steering(recipes: Sequence[Recipe], texts: Sequence[str], encoded: Encoded) -> Steering:
-    """The steering of recipes that are all plain, or have equally many texts; `texts` are what the guides ask about.
+def steering(
+    walks: Sequence[Walk], texts: Sequence[str], encoded: Encoded, seen: Sequence[Seen] = ()
+) -> Steering:
+    """The steering of passes that are all plain, or have equally many texts; `texts` are what the guides ask about, and
+    `seen` what stands beside every text because of a picture.
 
     Equal texts are encoded once, each by itself, so that a prompt's states never depend on its neighbours. Texts of one
     picture are brought to one length where its recipe says so, and those between ANDs always. Raises BadValue as `said`
     and the encoders do.
     """
-    told = [said(recipe) for recipe in recipes]
-    parts = () if told[0].plain else tuple(part(place).text for place in range(len(told[0].parts)))
-    rows = {name: [one.text(name) for one in told] for name in asked_together(told[0], texts)}
+    every, looks = [told(walk) for walk in walks], seen or [Seen()] * len(walks)
+    parts = () if every[0].plain else tuple(part(place).text for place in range(len(every[0].parts)))
+    rows = {name: [one.text(name) for one in every] for name in asked_together(every[0], texts)}
     starts = sorted({span.first for row in rows.values() for text in row for span in text.spans})
     made: dict[tuple[Asked, int | None], Conditioning] = {}
 
     def conditioning(name: str, place: int, start: int, more: int = 0) -> Conditioning:
         negative = name in (NEGATIVE.text, EMPTY.text)
-        asked = replace(_asked(rows[name][place], recipes[place], start, negative), more=more)
-        key = asked, recipes[place].prompt.clip_skip
+        asked = replace(_asked(rows[name][place], walks[place], start, negative), more=more)
+        key = asked, walks[place].prompt.clip_skip
         if key not in made:
             made[key] = encoded(*key)
-        return made[key]
+        return looks[place].beside(name).joined(made[key])
 
     def stretch(start: int) -> Mapping[str, Sequence[Conditioning]]:
-        found = {name: [conditioning(name, place, start) for place in range(len(told))] for name in rows}
-        for place, recipe in enumerate(recipes):
-            if _pads(recipe):
+        found = {name: [conditioning(name, place, start) for place in range(len(walks))] for name in rows}
+        for place, walk in enumerate(walks):
+            if _pads(walk.prompt):
                 longest = _longest(row[place] for row in found.values())
                 for name, row in found.items():
                     row[place] = conditioning(name, place, start, longest - row[place].tokens.shape[1])
@@ -142,22 +151,21 @@ def steering(recipes: Sequence[Recipe], texts: Sequence[str], encoded: Encoded) 
                 found[name][place] = _drawn_out(found[name][place], longest)
         return found
 
-    pulls = [[one.parts[p].weight for one in told] for p in range(len(told[0].parts))]
+    pulls = [[one.parts[p].weight for one in every] for p in range(len(every[0].parts))]
     return Steering(torch.tensor(pulls, dtype=torch.float64), tuple(starts), tuple(map(stretch, starts)))
 
 
-def _asked(text: Part, recipe: Recipe, step: int, negative: bool) -> Asked:
-    prompt, content = recipe.prompt, text.at(step)
+def _asked(text: Part, walk: Walk, step: int, negative: bool) -> Asked:
+    prompt, content = walk.prompt, text.at(step)
     if prompt.dialect == "plain":
         assert isinstance(content, Passage)
-        return Asked(content.text, recipe.width, recipe.height, negative)
+        return Asked(content.text, walk.width, walk.height, negative)
     wording = Wording(content, prompt.dialect, prompt.emphasis or DIALECTS[prompt.dialect].emphasis)
-    return Asked(wording.text, recipe.width, recipe.height, negative, wording)
+    return Asked(wording.text, walk.width, walk.height, negative, wording)
 
 
-def _pads(recipe: Recipe) -> bool:
+def _pads(prompt: Prompt) -> bool:
     """Whether all texts of a picture are filled up with empty chunks to the length of the longest."""
-    prompt = recipe.prompt
     return DIALECTS[prompt.dialect].pads if prompt.pad is None else prompt.pad == YES
 
 

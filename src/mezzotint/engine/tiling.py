@@ -1,6 +1,6 @@
 """A model on parts of a picture, and on a picture that goes on at its edges.
 
-Takes what one recipe says of tiles and an opened model, gives the model for such a picture and the calls that ask about
+Takes what one pass says of tiles and an opened model, gives the model for such a picture and the calls that ask about
 its tiles. Knows no network's inside and no sampler.
 """
 
@@ -14,6 +14,7 @@ from mezzotint.diffusion.denoise import RequestCall
 from mezzotint.diffusion.tiles import WINDOWS, Tile, tiled, tiles_of
 from mezzotint.engine.model import Opened
 from mezzotint.engine.steering import Steering
+from mezzotint.engine.walk import Walk
 from mezzotint.families.family import Family
 from mezzotint.families.places import placed
 from mezzotint.nets import large
@@ -22,7 +23,6 @@ from mezzotint.nets.conditioning import Conditioning
 from mezzotint.nets.mmdit import MMDiT
 from mezzotint.nets.wrapping import wrapped
 from mezzotint.values.errors import BadValue
-from mezzotint.values.recipe import Recipe
 from mezzotint.values.tiling import Tiling
 
 TOGETHER = 4
@@ -32,13 +32,13 @@ CallOf = Callable[[Steering, int], RequestCall]
 """`(what steers, how many pictures) -> the call of the network`."""
 
 
-def tiles_for(recipe: Recipe, family: Family) -> tuple[Tile, ...]:
-    """The tiles of the latent of a recipe, in its pixels; one where it says nothing of tiles.
+def tiles_for(walk: Walk, family: Family) -> tuple[Tile, ...]:
+    """The tiles of the latent of a pass, in its pixels; one where it says nothing of tiles.
 
     Raises BadValue for a tile that the network's patches do not divide.
     """
-    tiling, factor = recipe.passes[0].tiling, family.latent.factor
-    height, width = recipe.height // factor, recipe.width // factor
+    tiling, factor = walk.use.tiling, family.latent.factor
+    height, width = walk.height // factor, walk.width // factor
     if tiling.tile is None:
         return (Tile(0, 0, height, width),)
     if tiling.tile % family.multiple:
@@ -47,10 +47,10 @@ def tiles_for(recipe: Recipe, family: Family) -> tuple[Tile, ...]:
     return tiles_of(height, width, tiling.tile // factor, tiling.shared // factor, tiling.wraps)
 
 
-def over_tiles(recipe: Recipe, family: Family, steered: Steering, count: int, call_of: CallOf) -> RequestCall:
-    """The call of the network for `count` pictures that are drawn as `recipe`: about the whole latent, or about its
+def over_tiles(walk: Walk, family: Family, steered: Steering, count: int, call_of: CallOf) -> RequestCall:
+    """The call of the network for `count` pictures that are drawn as `walk`: about the whole latent, or about its
     tiles, each with the sizes and planes of its place."""
-    tiling, tiles = recipe.passes[0].tiling, tiles_for(recipe, family)
+    tiling, tiles = walk.use.tiling, tiles_for(walk, family)
     if len(tiles) == 1:
         return call_of(steered, count)
 
@@ -59,7 +59,7 @@ def over_tiles(recipe: Recipe, family: Family, steered: Steering, count: int, ca
         parts = [partial(_cut, tile=tile, family=family) for tile in group]
         return call_of(steered.over(parts), count * len(group))
 
-    together = TOGETHER if recipe.numerics.mode == "fast" else 1
+    together = TOGETHER if walk.recipe.numerics.mode == "fast" else 1
     window = WINDOWS[tiling.window or "smooth"]
     return tiled(call, tiles, tiling.shared // family.latent.factor, window, together)
 
@@ -72,31 +72,31 @@ def _cut(cond: Conditioning, tile: Tile, family: Family) -> Conditioning:
     return replace(placed(cond, family.condition, place), planes=planes)
 
 
-def for_picture(opened: Opened, recipe: Recipe) -> Opened:
-    """The model that draws `recipe`: for a seamless picture one whose convolutions wrap, with the same weights. Where
+def for_picture(opened: Opened, walk: Walk) -> Opened:
+    """The model that draws `walk`: for a seamless picture one whose convolutions wrap, with the same weights. Where
     tiles go around the edge, their network has none to wrap at.
 
     Raises BadValue for a seamless picture of a model without convolutions.
     """
-    seamless = recipe.passes[0].tiling.seamless
+    seamless = walk.use.tiling.seamless
     if seamless is None:
         return opened
     model = opened.model
     if isinstance(model.denoiser, MMDiT):
         told = f"{model.family.title} has no convolutions that could go on at the edge"
         raise BadValue("seamless", told, "use a model with a UNet (Stable Diffusion 1, 2 or XL)")
-    denoiser = wrapped(model.denoiser, _left_to_wrap(recipe, model.family))
+    denoiser = wrapped(model.denoiser, _left_to_wrap(walk, model.family))
     autoencoder = wrapped(model.autoencoder, seamless)
     return replace(opened, model=replace(model, denoiser=denoiser, autoencoder=autoencoder))
 
 
-def _left_to_wrap(recipe: Recipe, family: Family) -> str | None:
+def _left_to_wrap(walk: Walk, family: Family) -> str | None:
     """The axes of a seamless picture along which a tile is all of it."""
-    tile, factor = tiles_for(recipe, family)[0], family.latent.factor
-    down, across = recipe.passes[0].tiling.wraps
+    tile, factor = tiles_for(walk, family)[0], family.latent.factor
+    down, across = walk.use.tiling.wraps
     down, across = (
-        down and tile.rows * factor == recipe.height,
-        across and tile.columns * factor == recipe.width,
+        down and tile.rows * factor == walk.height,
+        across and tile.columns * factor == walk.width,
     )
     return "both" if down and across else "y" if down else "x" if across else None
 
@@ -113,7 +113,7 @@ def encoded(net: Autoencoder, x: Tensor, tiling: Tiling) -> tuple[Tensor, Tensor
     return net.encode(x) if side is None else large.encode(net, x, side, tiling.wraps[0])
 
 
-def seen_at_once(recipe: Recipe) -> tuple[int, int]:
+def seen_at_once(walk: Walk) -> tuple[int, int]:
     """Width and height in pixels of what one call of the network sees of a picture."""
-    most = recipe.passes[0].tiling.tile or max(recipe.width, recipe.height)
-    return min(recipe.width, most), min(recipe.height, most)
+    most = walk.use.tiling.tile or max(walk.width, walk.height)
+    return min(walk.width, most), min(walk.height, most)

@@ -9,7 +9,8 @@ from types import MappingProxyType
 from typing import cast
 
 from mezzotint.families.checkpoint import Checkpoint
-from mezzotint.families.family import Betas, Family, Latent, Shift, TextPart
+from mezzotint.families.family import Family, Latent, TextPart
+from mezzotint.families.schedules import Betas, Shift
 from mezzotint.nets.autoencoder import AutoencoderGeometry
 from mezzotint.nets.clip import ACTIVATIONS
 from mezzotint.nets.mmdit import MMDiTGeometry

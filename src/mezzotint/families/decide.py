@@ -14,8 +14,9 @@ from torch import Tensor
 from mezzotint.diffusion.prediction import FLOW, NOISE, PREDICTIONS, VELOCITY, Prediction
 from mezzotint.families.checkpoint import Checkpoint
 from mezzotint.families.configs import PREDICTION_TYPES, SCHEDULER
-from mezzotint.families.family import Family, Shift
+from mezzotint.families.family import Family
 from mezzotint.families.layouts.single_file import V_PREDICTION
+from mezzotint.families.schedules import Shift
 from mezzotint.values.errors import BadModelFile, BadValue, shorten
 
 NOISE_LIKE = 0.8

@@ -12,9 +12,11 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
-from mezzotint.diffusion.path import Diffused, Path, Rectified, scaled_linear
+from mezzotint.diffusion.path import Path
 from mezzotint.diffusion.prediction import Prediction
 from mezzotint.families.conditions import Asked, Condition, plain
+from mezzotint.families.look import Look, nothing
+from mezzotint.families.schedules import Betas, Shift
 from mezzotint.families.t5_part import T5Encoder, T5Part
 from mezzotint.families.taught import NO_WORDS, TaughtWords, Words
 from mezzotint.families.wording import Reading, Wording, lengthened
@@ -33,38 +35,6 @@ from mezzotint.text.prompt import Passage
 from mezzotint.text.taught import NOTHING, Ids
 from mezzotint.text.vocabulary import Vocabulary
 from mezzotint.values.errors import BadValue
-
-FLOOR = 2.0**-24
-"""The last abar of a model trained up to pure noise: sigma is 4096 there, as in diffusers' Euler and DPM-Solver."""
-
-
-@dataclass(frozen=True)
-class Betas:
-    """The noise schedule of training: square roots evenly spaced from `first` to `last` over `count` times.
-
-    `floor` is the last abar of one that was then rescaled to end in pure noise; None: it was not.
-    """
-
-    first: float = 0.00085
-    last: float = 0.012
-    count: int = 1000
-    floor: float | None = None
-
-    def path(self) -> Diffused:
-        """The path from a picture to noise that was trained on."""
-        return Diffused(scaled_linear(self.first, self.last, self.count), self.floor)
-
-
-@dataclass(frozen=True)
-class Shift:
-    """The straight path of flow matching over `count` times, moved towards noise by `shift`."""
-
-    shift: float = 3.0
-    count: int = 1000
-
-    def path(self) -> Rectified:
-        """The path from a picture to noise that was trained on."""
-        return Rectified(self.shift, self.count)
 
 
 @dataclass(frozen=True)
@@ -193,7 +163,8 @@ class Family:
 
     `texts` are its text encoders in the order in which `condition` joins them, of which a model may come without those
     in `missing`: their states are zeros; `pictures` are its networks that look at a picture, by name, which a model may
-    come without. `needs` says what it draws from besides a text, in words ("a picture"); nothing for text-to-image.
+    come without. `needs` says what it draws from besides a text (PICTURE, MASK), of which it makes what `look`
+    gives, and draws `enlarges` times as large as what it is shown; nothing for text-to-image.
     `head_width` channels make a head of the UNet where shapes alone do not tell; None: every level has the same count.
     `prediction` None: files of this family come in both kinds and one has to be decided for each; `sides` are the
     default width and height by the name of the prediction, where they differ.
@@ -209,8 +180,10 @@ class Family:
     latent: Latent
     defaults: Defaults
     condition: Condition = plain
+    look: Look = nothing
     pictures: Mapping[str, Looks] = field(default_factory=dict[str, Looks])
     needs: tuple[str, ...] = ()
+    enlarges: int = 1
     head_width: int | None = None
     sides: Mapping[str, int] = field(default_factory=dict[str, int])
     diffusers: Diffusers = Diffusers()

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from mezzotint.diffusion.prediction import Prediction
 from mezzotint.families import joint_configs
 from mezzotint.families.configs import PREDICTION_TYPES
-from mezzotint.families.family import DIFFUSERS_VERSION, AnyText, Family, Model, Shift, TextPart
+from mezzotint.families.family import DIFFUSERS_VERSION, AnyText, Family, Model, TextPart
 from mezzotint.families.layouts import folder as layout
 from mezzotint.families.layouts import unet_diffusers
 from mezzotint.families.picture_configs import picture_configs, picture_index
+from mezzotint.families.schedules import Shift
 from mezzotint.families.t5_part import T5Part
 from mezzotint.nets.mmdit import MMDiTGeometry
 from mezzotint.nets.unet import UNetGeometry

@@ -13,7 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from mezzotint.diffusion.prediction import PREDICTIONS, Prediction
 from mezzotint.families.assemble import assemble, weights_of
-from mezzotint.families.family import Betas, Defaults, Family, Latent, Model, TextPart
+from mezzotint.families.family import Defaults, Family, Latent, Model, TextPart
+from mezzotint.families.schedules import Betas
 from mezzotint.nets.autoencoder import AutoencoderGeometry
 from mezzotint.nets.clip import ClipGeometry
 from mezzotint.nets.unet import UNetGeometry

@@ -8,7 +8,9 @@ runwayml/stable-diffusion, v1-inpainting-inference.yaml; timothybrooks/instruct-
 from dataclasses import replace
 
 from mezzotint.diffusion.prediction import NOISE
-from mezzotint.families.family import Betas, Defaults, Diffusers, Family, Latent, TextPart
+from mezzotint.families.family import Defaults, Diffusers, Family, Latent, TextPart
+from mezzotint.families.look import MASK, PICTURE, inpainting
+from mezzotint.families.schedules import Betas
 from mezzotint.nets.autoencoder import AutoencoderGeometry
 from mezzotint.nets.clip import ClipGeometry
 from mezzotint.nets.unet import UNetGeometry
@@ -19,9 +21,6 @@ LATENT = Latent(channels=4, factor=8, scale=0.18215)
 CLIP_L = ClipGeometry(
     vocab=49408, length=77, width=768, layers=12, heads=12, hidden=3072, activation="quick_gelu"
 )
-PICTURE, MASK = "a picture", "a mask"
-"""What models need besides a text."""
-
 SD1 = Family(
     name="sd1",
     title="Stable Diffusion 1",
@@ -47,6 +46,7 @@ SD1_INPAINTING = replace(
     name="sd1-inpainting",
     title="Stable Diffusion 1 inpainting",
     denoiser=replace(SD1.unet, in_channels=9),
+    look=inpainting,
     needs=(PICTURE, MASK),
     diffusers=Diffusers("StableDiffusionInpaintPipeline"),
 )

@@ -10,10 +10,12 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from mezzotint.diffusion.prediction import NOISE, VELOCITY
-from mezzotint.families.family import Betas, Defaults, Diffusers, Family, TextPart
+from mezzotint.families.family import Defaults, Diffusers, Family, TextPart
 from mezzotint.families.layouts.single_file import DEPTH, IMAGE
 from mezzotint.families.layouts.unet_diffusers import CLASS_EMBEDDING
-from mezzotint.families.sd1 import AUTOENCODER, LATENT, MASK, PICTURE
+from mezzotint.families.look import MASK, PICTURE, inpainting
+from mezzotint.families.schedules import Betas
+from mezzotint.families.sd1 import AUTOENCODER, LATENT
 from mezzotint.nets.clip import ClipGeometry
 from mezzotint.nets.depth import DepthGeometry
 from mezzotint.nets.unet import UNetGeometry, Vector
@@ -68,6 +70,7 @@ SD2_INPAINTING = replace(
     title="Stable Diffusion 2 inpainting",
     denoiser=replace(SD2.unet, in_channels=9),
     prediction=NOISE,
+    look=inpainting,
     needs=(PICTURE, MASK),
     sides=MappingProxyType({}),
     diffusers=Diffusers("StableDiffusionInpaintPipeline"),

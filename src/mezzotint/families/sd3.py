@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from mezzotint.diffusion.prediction import FLOW
 from mezzotint.families.conditions import joint
-from mezzotint.families.family import PROMPTED, Defaults, Diffusers, Family, Latent, Shift, TextPart
+from mezzotint.families.family import PROMPTED, Defaults, Diffusers, Family, Latent, TextPart
+from mezzotint.families.schedules import Shift
 from mezzotint.families.sdxl import TEXT_G, TEXT_L
 from mezzotint.families.t5_part import T5Part
 from mezzotint.nets.autoencoder import AutoencoderGeometry

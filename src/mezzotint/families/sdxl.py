@@ -11,8 +11,10 @@ from types import MappingProxyType
 
 from mezzotint.diffusion.prediction import NOISE
 from mezzotint.families.conditions import refiner, sdxl
-from mezzotint.families.family import PROMPTED, Betas, Defaults, Diffusers, Family, Latent, TextPart
-from mezzotint.families.sd1 import AUTOENCODER, CLIP_L, MASK, PICTURE
+from mezzotint.families.family import PROMPTED, Defaults, Diffusers, Family, Latent, TextPart
+from mezzotint.families.look import MASK, PICTURE, inpainting
+from mezzotint.families.schedules import Betas
+from mezzotint.families.sd1 import AUTOENCODER, CLIP_L
 from mezzotint.nets.clip import ClipGeometry
 from mezzotint.nets.unet import UNetGeometry, Vector
 from mezzotint.text.open_clip import as_open_clip
@@ -73,6 +75,7 @@ SDXL_INPAINTING = replace(
     name="sdxl-inpainting",
     title="Stable Diffusion XL inpainting",
     denoiser=replace(SDXL.unet, in_channels=9),
+    look=inpainting,
     needs=(PICTURE, MASK),
     diffusers=replace(SDXL.diffusers, pipeline="StableDiffusionXLInpaintPipeline"),
 )

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from mezzotint.families.checkpoint import Checkpoint
 from mezzotint.families.configs import SCHEDULER
-from mezzotint.families.family import FLOOR, Betas, Family
+from mezzotint.families.family import Family
 from mezzotint.families.layouts.single_file import ZERO_SNR
+from mezzotint.families.schedules import FLOOR, Betas
 from mezzotint.values.errors import BadModelFile, BadValue, shorten
 from mezzotint.values.names import YES
 

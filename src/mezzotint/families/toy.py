@@ -12,7 +12,8 @@ from torch import Tensor
 
 from mezzotint.diffusion.prediction import NOISE, Prediction
 from mezzotint.families.assemble import assemble, empty_model, weights_of
-from mezzotint.families.family import Betas, Defaults, Family, Latent, Model, TextPart
+from mezzotint.families.family import Defaults, Family, Latent, Model, TextPart
+from mezzotint.families.schedules import Betas
 from mezzotint.nets.autoencoder import AutoencoderGeometry
 from mezzotint.nets.clip import ClipGeometry
 from mezzotint.nets.unet import UNetGeometry

@@ -7,8 +7,9 @@ chooses a row of an embedding. Source: Stability-AI/stablediffusion, configs/sta
 from types import MappingProxyType
 
 from mezzotint.diffusion.prediction import VELOCITY
-from mezzotint.families.family import Betas, Defaults, Diffusers, Family, Latent
-from mezzotint.families.sd1 import PICTURE
+from mezzotint.families.family import Defaults, Diffusers, Family, Latent
+from mezzotint.families.look import PICTURE
+from mezzotint.families.schedules import Betas
 from mezzotint.families.sd2 import OPEN_CLIP_H
 from mezzotint.nets.autoencoder import AutoencoderGeometry
 from mezzotint.nets.unet import UNetGeometry

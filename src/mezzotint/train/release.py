@@ -11,8 +11,9 @@ from pathlib import Path
 
 from mezzotint.diffusion.prediction import PREDICTIONS
 from mezzotint.families.assemble import weights_of
-from mezzotint.families.family import Betas, Defaults, Family, Latent, Model, TextEncoder, TextPart
+from mezzotint.families.family import Defaults, Family, Latent, Model, TextEncoder, TextPart
 from mezzotint.families.mini import pack_mini
+from mezzotint.families.schedules import Betas
 from mezzotint.text import vocabulary
 from mezzotint.train.autoencoder import open_autoencoder
 from mezzotint.train.denoiser import open_denoiser

@@ -13,6 +13,8 @@ from typing import ClassVar
 
 SHOWN = 60
 """The most characters of a foreign value that a message repeats."""
+MOST_NAMES = 30
+"""So many known names still make one line that is read."""
 
 
 def shorten(value: object, limit: int = SHOWN) -> str:
@@ -84,7 +86,13 @@ class UnknownName(MezzotintError):
         self.known = tuple(known)
         near = meant or nearest(name, self.known)
         asked = f"did you mean {near}? " if near else ""
-        super().__init__(f"unknown {kind} '{self.name}'", hint=f"{asked}known: {', '.join(self.known)}")
+        super().__init__(f"unknown {kind} '{self.name}'", hint=f"{asked}known: {listed(self.known)}")
+
+
+def listed(names: Sequence[str]) -> str:
+    """`names` in one line, of which the last are only counted where there are many."""
+    more = len(names) - MOST_NAMES
+    return ", ".join(names) if more <= 1 else f"{', '.join(names[:MOST_NAMES])} and {more} more"
 
 
 def nearest(name: str, known: Sequence[str]) -> str | None:

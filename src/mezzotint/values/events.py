@@ -10,11 +10,14 @@ from mezzotint.values.picture import Picture
 
 @dataclass(frozen=True)
 class Prepared:
-    """The model `model` (its name) is open and the plan is made: `recipe_count` pictures, `steps` steps each."""
+    """The model `model` (its name) is open and the plan is made: `recipe_count` pictures, `steps` steps each, in the
+    pass `number` (from 1) of `passes`."""
 
     recipe_count: int
     steps: int
     model: str
+    number: int = 1
+    passes: int = 1
 
 
 @dataclass(frozen=True)

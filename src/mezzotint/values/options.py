@@ -12,8 +12,8 @@ from typing import Annotated, Any, Union, cast, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from mezzotint.values.errors import UnknownName
-from mezzotint.values.recipe import Recipe
-from mezzotint.values.value import Value, extra, limits
+from mezzotint.values.recipe import Pass, Recipe
+from mezzotint.values.value import APART, Value, extra, limits
 
 Path = tuple[str | int | type[Value], ...]
 """Fields and places in lists from the Recipe to a leaf; a type is the first entry of this type in a list of several."""
@@ -40,6 +40,8 @@ class Option:
 
 def _walk(kind: type[Value], above: Path = ()) -> Iterator[Option]:
     for name, info in kind.model_fields.items():
+        if APART in extra(info):
+            continue
         inner, place = _part(info.annotation)
         here = (*above, name, *place)
         if isinstance(inner, type) and issubclass(inner, Value):
@@ -122,6 +124,17 @@ def assemble(flat: Mapping[str, object], defaults: Mapping[str, object]) -> Reci
     return Recipe.model_validate(_lists_to_tuples(tree))
 
 
+def assemble_pass(flat: Mapping[str, object], defaults: Mapping[str, object]) -> Pass:
+    """The pass of those flat options that lead into one, as `assemble` makes recipes; others are left alone."""
+    tree: dict[Any, object] = {}
+    for option in OPTIONS:
+        given = flat.get(option.name)
+        value = defaults.get(option.name) if given is None else given
+        if value is not None and option.path[0] == "passes":
+            _put(tree, option.path[2:], value)
+    return Pass.model_validate(_lists_to_tuples(tree))
+
+
 def _put(tree: dict[Any, object], path: Path, value: object) -> None:
     for key in path[:-1]:
         tree = cast(dict[Any, object], tree.setdefault(0 if isinstance(key, type) else key, {}))
@@ -142,14 +155,17 @@ def flatten(recipe: Recipe) -> dict[str, object]:
 
 
 def _get(recipe: Recipe, path: Path) -> object:
-    node: Any = recipe
+    node: object = recipe
     for key in path:
+        if node is None:
+            return None
         if isinstance(key, str):
-            node = dict(node)[key]
-        elif isinstance(key, type):
-            node = next((entry for entry in node if isinstance(entry, key)), None)
-            if node is None:
-                return None
-        else:
-            node = node[key]
+            node = dict(cast(Value, node))[key]
+            continue
+        entries = cast(tuple[Value, ...], node)
+        node = entries[key] if isinstance(key, int) else _first(entries, key)
     return node
+
+
+def _first(entries: tuple[Value, ...], kind: type[Value]) -> Value | None:
+    return next((entry for entry in entries if isinstance(entry, kind)), None)

@@ -25,6 +25,8 @@ LEAST_SIDE = 8
 MAX_ASPECT = 16
 """How many times longer than wide a picture may be."""
 _ORIENTATION = 0x0112
+_SIDEWAYS = (5, 6, 7, 8)
+"""The EXIF orientations of pictures that lie on their side."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,23 @@ def read_photo(path: Path | str, wanted: tuple[int, int] | None = None) -> Photo
     except OSError as error:
         raise BadPicture(path, error.strerror or "is damaged or cut off") from None
     except Exception:  # noqa: BLE001 - Pillow's parsers raise a dozen unrelated types on hostile files
+        raise BadPicture(path, "is damaged or cut off") from None
+
+
+def size_of(path: Path | str) -> tuple[int, int]:
+    """Width and height that the picture at `path` has when it is upright, from its header. Raises BadPicture."""
+    path = Path(path)
+    try:
+        with warnings.catch_warnings(action="ignore"), path.open("rb") as file:
+            opened = _opened(file, path)
+            _check_size(path, opened.size)
+            width, height = opened.size
+            return (height, width) if opened.getexif().get(_ORIENTATION, 1) in _SIDEWAYS else (width, height)
+    except MezzotintError:
+        raise
+    except OSError as error:
+        raise BadPicture(path, error.strerror or "is damaged or cut off") from None
+    except Exception:  # noqa: BLE001 - as in `read_photo`
         raise BadPicture(path, "is damaged or cut off") from None
 
 

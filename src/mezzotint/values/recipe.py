@@ -7,6 +7,7 @@ fields. Knows no model, no file and no tensor.
 
 import hashlib
 import json
+from itertools import pairwise
 from typing import Annotated, Any, Literal, NoReturn, Self
 
 from pydantic import (
@@ -32,8 +33,10 @@ from mezzotint.values.names import (
 from mezzotint.values.noise import MAX_SEED, NoiseUse, Seed, kind_alone
 from mezzotint.values.sampler_names import sampler_called, spacing_called
 from mezzotint.values.sampling import SamplerOptions, falling
+from mezzotint.values.source import Source
+from mezzotint.values.span import Span
 from mezzotint.values.tiling import Tiling
-from mezzotint.values.value import LISTED, POSITIVE_ZERO, Value, one_of, option, plain_text
+from mezzotint.values.value import LISTED, POSITIVE_ZERO, Value, apart, one_of, option, plain_text
 
 VERSION = 1
 """The version of the recipe format that this program writes and reads."""
@@ -41,6 +44,7 @@ MAX_PROMPT = 32768
 """The longest prompt, in characters."""
 MAX_ADAPTERS = 32
 MAX_PARTS = 8
+MAX_PASSES = 8
 MAX_JSON = 2**20
 """The longest JSON text that is read, in characters: two full prompts with every character escaped fit."""
 
@@ -134,6 +138,9 @@ class AdapterUse(Value):
     sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = None
 
 
+Adapters = Annotated[tuple[AdapterUse, ...], LISTED, Field(max_length=MAX_ADAPTERS)]
+
+
 def _a_name(text: str) -> str:
     if text != text.strip() or not text.isprintable():
         hint = "give a name without spaces around it, as in NAME=FILE"
@@ -167,10 +174,17 @@ def _told_apart(uses: tuple[InversionUse, ...]) -> tuple[InversionUse, ...]:
 class Pass(Value):
     """One walk from noise to a clean latent. What is None is the sampler's, the spacing's or the model's own.
 
-    `sigmas`, one for each step, take the place of the spacing.
+    `sigmas`, one for each step, take the place of the spacing. `source` is what it starts from (None: noise), `scale`
+    how many times larger it draws than the pass before, `span` the part of the way that it walks. `prompt` None is the
+    recipe's; `adapters` None are the recipe's where the model is that of the first pass, and none elsewhere.
     """
 
     model: ModelUse = Field(default_factory=ModelUse)
+    source: Source | None = None
+    scale: Annotated[float, Field(ge=0.25, le=8)] = 1.0
+    span: Span = Field(default_factory=Span)
+    prompt: Prompt | None = apart()
+    adapters: Adapters | None = None
     sampler: Annotated[SamplerName, option("sampler", "how the noise is removed", names=SAMPLERS)]
     eta: Annotated[
         float | None,
@@ -201,7 +215,29 @@ class Pass(Value):
         if self.sigmas is not None and self.steps != len(self.sigmas):
             told = f"is {self.steps}, but there are {len(self.sigmas)} sigmas"
             raise BadValue("steps", told, "leave it out or give as many")
+        if self.span.start and (self.source is None or self.source.start != "kept"):
+            told = "only a pass that goes on where another one stopped begins in the middle"
+            raise BadValue("span", told, "use a strength below 1")
         return self
+
+
+def _in_turn(passes: tuple[Pass, ...]) -> tuple[Pass, ...]:
+    """`passes`, when each has what it starts from. Raises BadValue."""
+    first = passes[0]
+    if first.source is not None and first.source.picture is None:
+        raise BadValue("image", "is missing, and something was said about it", "give a picture with --image")
+    if first.scale != 1:
+        raise BadValue("scale", "the first pass has no other to be larger than", "set width and height")
+    for before, after in pairwise(passes):
+        if after.source is None:
+            raise BadValue("source", "is missing", "say what the pass does with what the one before drew")
+        if before.span.stop < 1 and after.source.start != "kept":
+            raise BadValue(
+                "span", "a pass stops before the picture is clean", "let the next one go on: start=kept"
+            )
+    if passes[-1].span.stop < 1:
+        raise BadValue("span", "the last pass stops before the picture is clean", "let it go on to 1")
+    return passes
 
 
 class Numerics(Value):
@@ -235,8 +271,10 @@ class Recipe(Value):
 
     version: Annotated[Literal[1], BeforeValidator(_known_version)] = VERSION
     prompt: Prompt
-    passes: Annotated[tuple[Pass, ...], LISTED, Field(min_length=1, max_length=1)]
-    adapters: Annotated[tuple[AdapterUse, ...], LISTED, Field(max_length=MAX_ADAPTERS)] = ()
+    passes: Annotated[
+        tuple[Pass, ...], LISTED, Field(min_length=1, max_length=MAX_PASSES), AfterValidator(_in_turn)
+    ]
+    adapters: Adapters = ()
     inversions: Annotated[
         tuple[InversionUse, ...], LISTED, Field(max_length=MAX_ADAPTERS), AfterValidator(_told_apart)
     ] = ()

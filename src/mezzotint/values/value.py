@@ -28,6 +28,10 @@ KIND = "kind"
 """The field that tells values of a union apart, and therefore is always said."""
 
 
+APART = "apart"
+"""What `apart` notes on a field."""
+
+
 class Value(BaseModel):
     """A frozen part of a recipe. Construction raises `BadValue` or `UnknownName`, never a pydantic error."""
 
@@ -93,6 +97,11 @@ def option(
     if names:
         noted["enum"] = [*names]
     return Field(description=help, json_schema_extra=noted, ge=least, le=most, multiple_of=multiple)
+
+
+def apart() -> Any:
+    """The `Field` of a value, None by default, whose leaves are no flat options."""
+    return Field(default=None, json_schema_extra={APART: True})
 
 
 def one_of(

@@ -1,0 +1,181 @@
+"""From what a pass starts from to what its model draws on and is shown.
+
+Takes the walks of a pass and what the pass before left. Gives a `Scene`: canvases in pixels, the ground in latents, and
+what the model sees in a picture. Opens the picture files that recipes name. Whoever calls sees to threads and
+precision.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from mezzotint.diffusion.noise import seed_for, torch_stream
+from mezzotint.engine.canvas import Canvas, canvas
+from mezzotint.engine.ground import (
+    GROWING,
+    Ground,
+    encoded,
+    laid,
+    mask_of,
+    pixels_of,
+    resized,
+    same_latents,
+)
+from mezzotint.engine.model import Opened
+from mezzotint.engine.stages import check_size, decode, finish
+from mezzotint.engine.walk import Walk
+from mezzotint.families.look import Eyes, Seen, Shown, nothing
+from mezzotint.values.errors import BadPicture, BadValue
+from mezzotint.values.photo import Photo, read_photo
+from mezzotint.values.source import Mask, PictureUse, Source
+from mezzotint.values.tiling import Tiling
+from mezzotint.weights.hashes import file_hash
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What one pass draws on: a `canvas` for each picture (none where it starts from noise), the `ground`, the latents
+    that were `left` in the middle of the way, and what the model has `seen` in each picture."""
+
+    canvases: tuple[Canvas, ...] = ()
+    ground: Ground | None = None
+    left: torch.Tensor | None = None
+    seen: tuple[Seen, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Left:
+    """What a pass left: the latents N C h w that the model `opened` can decode, in tiles or not, and the canvases they
+    were drawn on."""
+
+    opened: Opened
+    latent: torch.Tensor
+    canvases: tuple[Canvas, ...]
+    tiling: Tiling
+
+    def pictures(self, together: bool) -> list[Image.Image]:
+        """The pictures, put back into what they were drawn on; decoded `together` or one by one."""
+        images = finish(decode(self.opened, self.latent, together, self.tiling))
+        if not self.canvases:
+            return images
+        return [one.back(image) for one, image in zip(self.canvases, images, strict=True)]
+
+
+def scene(opened: Opened, walked: Sequence[Walk], left: Left | None) -> Scene:
+    """The scene of a pass that `opened` draws. Raises BadValue for what does not fit together, BadPicture."""
+    family, first = opened.model.family, walked[0]
+    source = first.source
+    if source is None or (source.start == "kept" and family.needs):
+        if family.needs:
+            needs = " and ".join(family.needs)
+            told = f"{family.title} draws from {needs} besides a text, and this recipe has none"
+            raise BadValue("model", told, "give a picture with --image, or use a text-to-image model")
+        return Scene()
+    check_size(family, first)
+    if source.picture is None:
+        assert left is not None
+        going_on = _latents(opened, first, source, left)
+        if going_on is not None:
+            return going_on
+    size = first.width // family.enlarges, first.height // family.enlarges
+    canvases = _canvases(source, size, left, len(walked))
+    start = None if _from_noise(source) else laid(opened, canvases, _mask(source), first.use.tiling)
+    return Scene(canvases, start, None, _seen(opened, walked, canvases))
+
+
+def _mask(source: Source) -> Mask:
+    return source.mask or Mask()
+
+
+def _from_noise(source: Source) -> bool:
+    """Whether nothing of the picture is in the latents that a pass starts from."""
+    masked = source.mask is not None or source.extended
+    return source.strength == 1 and source.start == "noise" and not masked
+
+
+def _latents(opened: Opened, walk: Walk, source: Source, left: Left) -> Scene | None:
+    """The scene of a pass that goes on with the latents of the one before; None: it needs the pictures."""
+    family, factor = opened.model.family, opened.model.family.latent.factor
+    alike, grows = same_latents(family, left.opened.model.family), source.upscaler in GROWING
+    size = walk.width // factor, walk.height // factor
+    same_size = left.latent.shape[-2:] == size[::-1]
+    plain = alike and source.mask is None and not family.needs
+    if source.start == "kept":
+        if not alike or not same_size or source.mask is not None:
+            told = "a pass goes on where another stopped only with latents of its own kind and size"
+            raise BadValue("start", told, "use a model with the same autoencoder, without scale and mask")
+        return Scene(left.canvases, left=left.latent)
+    if plain and same_size:
+        return Scene(left.canvases, Ground(left.latent))
+    if not grows:
+        return None
+    if not plain or left.canvases:
+        told = f"{source.upscaler} enlarges latents, and here the picture itself is needed"
+        raise BadValue("upscaler", told, "use lanczos")
+    return Scene((), Ground(resized(left.latent, source.upscaler, *size)))
+
+
+def _canvases(source: Source, size: tuple[int, int], left: Left | None, count: int) -> tuple[Canvas, ...]:
+    asked = _mask(source).picture
+    mask = None if asked is None else opened_picture(asked)
+    if source.picture is not None:
+        whole = _mask(source).area == "whole" and not source.extended
+        photo = opened_picture(source.picture, size if whole else None)
+        return (canvas(photo, mask, source, size),) * count
+    assert left is not None
+    return tuple(canvas(_photo(one), mask, source, size) for one in left.pictures(together=False))
+
+
+def _photo(image: Image.Image) -> Photo:
+    if image.mode != "RGBA":
+        return Photo(image)
+    return Photo(image.convert("RGB"), image.getchannel("A"))
+
+
+def _seen(opened: Opened, walked: Sequence[Walk], canvases: Sequence[Canvas]) -> tuple[Seen, ...]:
+    """What the model sees in each picture, with noise from the picture's own seed."""
+    model = opened.model
+    look = model.family.look
+    if look is nothing:
+        return ()
+    device = next(model.autoencoder.parameters()).device
+    tiling = walked[0].use.tiling
+    eyes = Eyes(lambda pixels: encoded(opened, pixels, tiling), model.pictures, model.family.latent.factor)
+
+    def seen(walk: Walk, one: Canvas) -> Seen:
+        stream = torch_stream(seed_for(walk.seed, "look"))
+        mask = None if one.mask is None else (mask_of(one.mask) > 0).float().to(device)
+        shown = Shown(pixels_of(one.image).to(device), mask, lambda shape: stream(shape).to(device))
+        return look(eyes, shown)
+
+    return tuple(seen(walk, one) for walk, one in zip(walked, canvases, strict=True))
+
+
+def opened_picture(use: PictureUse, wanted: tuple[int, int] | None = None) -> Photo:
+    """The picture of a recipe; `wanted` as `read_photo` takes it. Raises BadPicture, for another content, too."""
+    path = picture_path(use)
+    if use.sha256 is not None and picture_hash(path) != use.sha256:
+        hint = "use the picture that the recipe names, or leave sha256 out"
+        raise BadPicture(path, "is not the picture that was asked for: its hash is another one", hint)
+    return read_photo(path, wanted)
+
+
+def picture_path(use: PictureUse) -> Path:
+    """Where a picture lies. Raises BadPicture for the home folder of nobody."""
+    try:
+        return Path(use.file).expanduser()
+    except RuntimeError:
+        raise BadPicture(use.file, "there is no such folder", "check the path of the picture") from None
+
+
+def picture_hash(path: Path) -> str:
+    """The sha256 of a picture's file. Raises BadPicture."""
+    try:
+        with path.open("rb") as file:
+            return file_hash(file, path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "cannot be read"
+        raise BadPicture(path, str(reason).lower(), "check the path of the picture") from None

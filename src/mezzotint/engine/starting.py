@@ -1,0 +1,149 @@
+"""What a recipe says of pictures, completed: their hashes, the size to draw at, and the passes behind the first.
+
+Takes flat options and recipes. Gives options and recipes. Reads the headers of pictures and hashes their files.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import cast
+
+from mezzotint.engine.scene import picture_hash, picture_path
+from mezzotint.families.family import Family
+from mezzotint.families.look import MASK
+from mezzotint.values import pass_text
+from mezzotint.values.errors import BadValue
+from mezzotint.values.options import assemble_pass, flatten
+from mezzotint.values.photo import size_of
+from mezzotint.values.recipe import Pass, Prompt, Recipe
+from mezzotint.values.source import InitPicture, MaskPicture, PictureUse, Source
+from mezzotint.values.span import Span
+
+FamilyOf = Callable[[str], Family]
+"""The family of the model of a name."""
+
+
+def sizes(flat: Mapping[str, object], family: Family) -> dict[str, object]:
+    """Width and height to draw at where the user names none: the proportions of the picture, as many pixels as the
+    family's own size has; one that is extended keeps its scale. Raises BadPicture."""
+    file, known = flat.get("image"), family.defaults
+    if file is None or flat.get("mask_area") == "masked":
+        return {"width": known.width, "height": known.height}
+    width, height = size_of(picture_path(PictureUse(file=str(file))))
+    if family.enlarges > 1:
+        return {"width": width * family.enlarges, "height": height * family.enlarges}
+    extend = cast("tuple[int, int, int, int] | None", flat.get("extend"))
+    if extend is not None and any(extend):
+        left, top, right, bottom = extend
+        return _multiples(width + left + right, height + top + bottom, family)
+    given = flat.get("width"), flat.get("height")
+    if isinstance(given[0], int):
+        return _multiples(given[0], given[0] * height / width, family)
+    if isinstance(given[1], int):
+        return _multiples(given[1] * width / height, given[1], family)
+    factor = math.sqrt(known.width * known.height / (width * height))
+    return _multiples(width * factor, height * factor, family)
+
+
+def _multiples(width: float, height: float, family: Family) -> dict[str, object]:
+    across, down = (max(1, round(side / family.multiple)) * family.multiple for side in (width, height))
+    return {"width": across, "height": down}
+
+
+def strength(family: Family, flat: Mapping[str, object]) -> float | None:
+    """How much of a picture is changed where the user does not say: all of it by models that look at it."""
+    if flat.get("image") is None:
+        return None
+    return 1.0 if family.needs else Source.model_fields["strength"].default
+
+
+def checked_mask(recipe: Recipe, family: Family) -> Recipe:
+    """`recipe`. Raises BadValue for a mask that a model needs and nobody gave."""
+    source = recipe.passes[0].source
+    if MASK in family.needs and source is not None and source.mask is None and not source.extended:
+        told = f"{family.title} needs to know where to draw"
+        raise BadValue("mask", told, "give a picture that is white there with --mask, or --extend")
+    return recipe
+
+
+def hashed(recipe: Recipe) -> Recipe:
+    """`recipe` with the hash of every picture that it names, so that it says what it draws from. Raises BadPicture."""
+    return recipe.model_copy(update={"passes": tuple(map(_hashed, recipe.passes))})
+
+
+def _hashed(use: Pass) -> Pass:
+    source = use.source
+    if source is None:
+        return use
+    if source.picture is not None:
+        source = source.model_copy(update={"picture": InitPicture.model_validate(_known(source.picture))})
+    if source.mask is not None and source.mask.picture is not None:
+        picture = MaskPicture.model_validate(_known(source.mask.picture))
+        source = source.model_copy(update={"mask": source.mask.model_copy(update={"picture": picture})})
+    return use.model_copy(update={"source": source})
+
+
+def _known(use: PictureUse) -> dict[str, object]:
+    return {"file": use.file, "sha256": use.sha256 or picture_hash(picture_path(use))}
+
+
+def followed(recipe: Recipe, texts: Sequence[str], family_of: FamilyOf) -> Recipe:
+    """`recipe` with a pass for each of `texts` behind its own. Raises BadValue and UnknownName, and what `family_of`
+    does."""
+    passes = list(recipe.passes)
+    for text in texts:
+        given = pass_text.from_text(text)
+        start = given.get(pass_text.FROM)
+        after = _after(recipe, given, family_of)
+        if isinstance(start, float):
+            unit = given.get(pass_text.UNIT, "steps")
+            before = passes[-1].span
+            passes[-1] = passes[-1].model_copy(
+                update={"span": Span.model_validate({"start": before.start, "stop": start, "unit": unit})}
+            )
+            span = Span.model_validate({"start": start, "unit": unit})
+            after = after.model_copy(update={"source": Source(start="kept"), "span": span})
+        passes.append(after)
+    return recipe.model_copy(update={"passes": tuple(passes)})
+
+
+def _after(recipe: Recipe, given: Mapping[str, object], family_of: FamilyOf) -> Pass:
+    """The pass that `given` describes: as the first one, or, with another model, as that model draws by itself."""
+    first = recipe.passes[0]
+    own = {name: value for name, value in given.items() if name in pass_text.FIELDS}
+    model = own.get("model")
+    if model is None:
+        plain = first.model_copy(update={"source": None, "span": Span(), "sigmas": None})
+        defaults = flatten(recipe.model_copy(update={"passes": (plain,)}))
+    else:
+        known = family_of(str(model)).defaults
+        defaults = {
+            "sampler": known.sampler,
+            "spacing": known.spacing,
+            "steps": known.steps,
+            "guidance": known.guidance,
+        }
+    made = assemble_pass({"strength": pass_text.STRENGTH, **own}, defaults)
+    source = made.source
+    assert source is not None
+    update: dict[str, object] = {"scale": given.get(pass_text.SCALE, 1.0)}
+    if pass_text.UPSCALER in given:
+        update["source"] = source.model_copy(update={"upscaler": given[pass_text.UPSCALER]})
+    if model is None:
+        update["model"] = first.model
+        update["guides"] = _guides(first, made, own)
+    if pass_text.PROMPT in given or pass_text.NEGATIVE in given:
+        update["prompt"] = _prompt(recipe.prompt, given)
+    return made.model_copy(update=update)
+
+
+def _guides(first: Pass, made: Pass, own: Mapping[str, object]) -> tuple[object, ...]:
+    """The guides of the first pass, with the scale that was given for this one."""
+    if own.get("guidance") is None:
+        return first.guides
+    return (*made.guides, *(guide for guide in first.guides if guide.kind != "cfg"))
+
+
+def _prompt(prompt: Prompt, given: Mapping[str, object]) -> Prompt:
+    texts = {"text": given.get(pass_text.PROMPT), "negative": given.get(pass_text.NEGATIVE), "source": None}
+    update = {name: value for name, value in texts.items() if value is not None or name == "source"}
+    return prompt.model_copy(update=update)

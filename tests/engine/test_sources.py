@@ -1,0 +1,258 @@
+"""Pictures from pictures: image-to-image, masks, several passes, and what is refused."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.recipes import draw, recipe
+from mezzotint.engine.engine import Engine
+from mezzotint.engine.ground import encoded, pixels_of
+from mezzotint.engine.stages import decode, finish
+from mezzotint.values.errors import BadPicture, BadValue, MezzotintError
+from mezzotint.values.events import Prepared, Stepped
+from mezzotint.values.recipe import ModelUse, Recipe
+from mezzotint.values.tiling import Tiling
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return Engine("cpu", 1)
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory):
+    """A picture of 32 x 32 pixels with colour everywhere."""
+    across, down = np.meshgrid(np.arange(32), np.arange(32))
+    levels = np.stack([across * 8, down * 8, 255 - across * 4 - down * 4], axis=2)
+    path = tmp_path_factory.mktemp("photos") / "photo.png"
+    Image.fromarray(levels.astype(np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def mask(photo):
+    """White in the right half."""
+    path = photo.with_name("mask.png")
+    half = Image.new("L", (32, 32), 0)
+    half.paste(255, (16, 0, 32, 32))
+    half.save(path)
+    return path
+
+
+def array(picture):
+    return np.asarray(picture.image, dtype=int)
+
+
+def test_strength_zero_is_what_the_autoencoder_makes_of_the_picture(engine, photo):
+    with engine.placement.pinned(exact=True):
+        opened = engine._models.get(ModelUse(base="toy"), "float32")
+        latent = encoded(opened, pixels_of(Image.open(photo)), Tiling())
+        (image,) = finish(decode(opened, latent, False, Tiling()))
+    drawn = draw(engine, recipe(image=photo, strength=0.0))
+    assert drawn.image.tobytes() == image.tobytes()
+
+
+def test_strength_one_from_noise_is_text_to_image(engine, photo):
+    assert (
+        array(draw(engine, recipe(image=photo, strength=1.0))).tolist()
+        == array(draw(engine, recipe())).tolist()
+    )
+    noised = draw(engine, recipe(image=photo, strength=1.0, start="noised"))
+    assert array(noised).tolist() != array(draw(engine, recipe())).tolist()
+
+
+def test_the_weaker_the_nearer(engine, photo):
+    kept = array(draw(engine, recipe(image=photo, strength=0.0, steps=10)))
+    apart = [
+        np.abs(array(draw(engine, recipe(image=photo, strength=s, steps=10))) - kept).mean()
+        for s in (0.1, 0.3, 0.6, 0.9)
+    ]
+    assert apart == sorted(apart)
+    assert apart[0] > 0
+
+
+@pytest.mark.parametrize(
+    ("strength", "steps"), [(0.0, 0), (0.1, 1), (0.29, 2), (0.3, 3), (0.99, 9), (1.0, 10)]
+)
+def test_strength_is_the_share_of_the_steps_that_is_walked(engine, photo, strength, steps):
+    events = list(engine.run(recipe(image=photo, strength=strength, steps=10)))
+    assert events[0] == Prepared(1, steps, "toy")
+    assert [event.step for event in events if isinstance(event, Stepped)] == list(range(1, steps + 1))
+
+
+@pytest.mark.parametrize(
+    "sampler", ["euler", "dpmpp_2m", "euler_a", "dpmpp_sde", "unipc", "restart", "euler_cfg_pp"]
+)
+def test_outside_the_mask_every_pixel_is_the_pictures(engine, photo, mask, sampler):
+    drawn = array(draw(engine, recipe(image=photo, mask=mask, sampler=sampler, steps=4)))
+    original = np.asarray(Image.open(photo), dtype=int)
+    assert np.array_equal(drawn[:, :16], original[:, :16])
+    assert not np.array_equal(drawn[:, 16:], original[:, 16:])
+
+
+def test_without_pasting_the_kept_latent_still_decodes_to_the_picture(engine, photo, mask):
+    drawn = array(draw(engine, recipe(image=photo, mask=mask, mask_paste="no", steps=4)))
+    kept = array(draw(engine, recipe(image=photo, strength=0.0)))
+    # The middle of the decoder looks at the whole picture, and random weights make much of it.
+    assert np.abs(drawn - kept)[:, :8].mean() < np.abs(drawn - kept)[:, 24:].mean() / 2
+
+
+def test_a_black_mask_gives_the_picture_back(engine, photo, tmp_path):
+    black = tmp_path / "black.png"
+    Image.new("L", (32, 32), 0).save(black)
+    for area in ("whole", "masked"):
+        drawn = draw(engine, recipe(image=photo, mask=black, mask_area=area))
+        assert drawn.image.tobytes() == Image.open(photo).tobytes()
+
+
+def test_an_inverted_mask_draws_the_other_half(engine, photo, mask):
+    drawn = array(draw(engine, recipe(image=photo, mask=mask, mask_invert="yes")))
+    original = np.asarray(Image.open(photo), dtype=int)
+    assert np.array_equal(drawn[:, 16:], original[:, 16:])
+
+
+@pytest.mark.parametrize("fill", ["original", "surround", "noise", "nothing"])
+def test_what_lies_under_the_mask_matters(engine, photo, mask, fill):
+    wishes = {"image": photo, "mask": mask, "strength": 0.5, "steps": 4}
+    drawn = array(draw(engine, recipe(**wishes, mask_fill=fill)))
+    plain = array(draw(engine, recipe(**wishes)))
+    assert (fill == "original") == np.array_equal(drawn, plain)
+
+
+def test_only_the_masked_part_is_drawn_and_the_rest_keeps_its_size(engine, tmp_path):
+    rng = np.random.default_rng(1)
+    big = Image.fromarray(rng.integers(0, 255, (96, 128, 3), dtype=np.uint8))
+    spot = Image.new("L", big.size, 0)
+    spot.paste(255, (80, 40, 96, 56))
+    big.save(tmp_path / "big.png")
+    spot.save(tmp_path / "spot.png")
+    drawn = draw(
+        engine,
+        recipe(
+            image=tmp_path / "big.png",
+            mask=tmp_path / "spot.png",
+            mask_area="masked",
+            mask_padding=8,
+            steps=3,
+        ),
+    )
+    assert drawn.image.size == big.size
+    changed = (array(drawn) != np.asarray(big, dtype=int)).any(axis=2)
+    where = np.argwhere(changed)
+    assert where.min(axis=0).tolist() >= [40, 80]
+    assert where.max(axis=0).tolist() <= [55, 95]
+    assert changed[40:56, 80:96].mean() > 0.9
+
+
+def test_new_space_is_drawn_around_a_picture(engine, photo):
+    drawn = draw(engine, recipe(width=None, height=None, image=photo, extend=(16, 0, 8, 8), strength=1.0))
+    assert drawn.image.size == (56, 40)
+    original = np.asarray(Image.open(photo), dtype=int)
+    assert np.array_equal(array(drawn)[:32, 16:48], original)
+    assert np.std(array(drawn)[:, :16]) > 1
+
+
+def test_a_soft_mask_changes_more_where_it_is_brighter(engine, photo, tmp_path):
+    ramp = Image.fromarray(np.tile(np.linspace(0, 255, 4, dtype=np.uint8).repeat(8), (32, 1)))
+    ramp.save(tmp_path / "ramp.png")
+    wishes = {"image": photo, "strength": 1.0, "start": "noised", "steps": 9, "mask_paste": "no"}
+    drawn = array(draw(engine, recipe(**wishes, mask=tmp_path / "ramp.png", mask_soft="yes")))
+    kept = array(draw(engine, recipe(image=photo, strength=0.0)))
+    apart = np.abs(drawn - kept).mean(axis=(0, 2)).reshape(4, 8).mean(axis=1)
+    assert apart[0] < apart[1] < apart[3]
+
+
+def test_transparency_says_where_to_draw_or_is_kept(engine, tmp_path):
+    clear = Image.new("RGBA", (32, 32), (200, 30, 30, 255))
+    clear.paste((0, 0, 0, 0), (0, 0, 16, 32))
+    clear.save(tmp_path / "clear.png")
+    kept = draw(engine, recipe(image=tmp_path / "clear.png"))
+    assert kept.image.mode == "RGBA"
+    assert kept.image.getchannel("A").tobytes() == clear.getchannel("A").tobytes()
+    filled = draw(engine, recipe(image=tmp_path / "clear.png", mask_grow=0))
+    assert filled.image.mode == "RGB"
+    assert np.array_equal(array(filled)[:, 16:], np.asarray(clear.convert("RGB"), dtype=int)[:, 16:])
+
+
+def test_a_second_pass_draws_larger(engine):
+    one = recipe(then=["scale=2,strength=0.5,steps=4"])
+    events = list(engine.run(one))
+    assert [e for e in events if isinstance(e, Prepared)] == [
+        Prepared(1, 2, "toy", 1, 2),
+        Prepared(1, 2, "toy", 2, 2),
+    ]
+    assert events[-1].picture.image.size == (64, 64)
+    assert Recipe.from_json(one.to_json()) == one
+
+
+def test_a_pass_that_changes_nothing_changes_nothing(engine):
+    plain = draw(engine, recipe())
+    again = draw(engine, recipe(then=["strength=0"]))
+    assert again.image.tobytes() == plain.image.tobytes()
+
+
+@pytest.mark.parametrize("unit", ["steps", "time"])
+@pytest.mark.parametrize("sampler", ["euler", "ddim", "heun"])
+def test_a_walk_in_two_parts_is_the_whole_walk(engine, sampler, unit):
+    wishes = {"sampler": sampler, "steps": 6}
+    whole = draw(engine, recipe(**wishes))
+    parted = draw(engine, recipe(**wishes, then=[f"from=0.5,unit={unit}"]))
+    assert parted.image.tobytes() == whole.image.tobytes()
+
+
+@pytest.mark.parametrize("upscaler", ["lanczos", "nearest", "latent", "latent_bicubic", "latent_nearest"])
+def test_every_upscaler_enlarges(engine, upscaler):
+    drawn = draw(engine, recipe(then=[f"scale=1.5,upscaler={upscaler},strength=0.5"]))
+    assert drawn.image.size == (48, 48)
+    assert array(drawn).std() > 1
+
+
+def test_a_pass_may_have_its_own_words_and_sampler(engine):
+    before = draw(engine, recipe(then=["strength=0.5"]))
+    after = draw(engine, recipe(then=["strength=0.5,sampler=ddim,prompt=a boat, at sea"]))
+    assert before.image.tobytes() != after.image.tobytes()
+    assert after.recipe.passes[1].prompt.text == "a boat, at sea"
+
+
+def test_batches_of_sources_are_equal_one_by_one(engine, photo, mask):
+    recipes = [
+        recipe(f"word {i}", image=photo, mask=mask, seed=i, then=["scale=2,strength=0.4"]) for i in range(3)
+    ]
+    together = {
+        e.index: e.picture.image.tobytes() for e in engine.run_batch(recipes) if hasattr(e, "picture")
+    }
+    assert [together[i] for i in range(3)] == [draw(engine, one).image.tobytes() for one in recipes]
+
+
+def test_the_recipe_knows_the_content_of_its_pictures(engine, photo, tmp_path):
+    copy = tmp_path / "copy.png"
+    copy.write_bytes(photo.read_bytes())
+    one = recipe(image=copy)
+    assert one.passes[0].source.picture.sha256 is not None
+    Image.new("RGB", (32, 32)).save(copy)
+    with pytest.raises(BadPicture, match="not the picture that was asked for"):
+        draw(engine, one)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "text"),
+    [
+        ({"strength": 0.5}, "image: is missing"),
+        ({"mask": "x.png"}, "image: is missing"),
+        ({"image": "nowhere.png"}, "[Nn]o such file"),
+        ({"then": ["scale=2,upscaler=magic"]}, "unknown upscaler"),
+        ({"then": ["sacle=2"]}, "did you mean scale"),
+        ({"then": ["scale"]}, "NAME=VALUE"),
+        ({"then": ["scale=two"]}, "must be a number"),
+        ({"then": ["from=1.5"]}, "out of range"),
+        ({"then": ["from=0.5,scale=2"]}, "goes on where another stopped"),
+    ],
+)
+def test_what_does_not_fit_is_refused(engine, wishes, text):
+    with pytest.raises(MezzotintError, match=text):
+        draw(engine, recipe(**wishes))
+
+
+def test_a_mask_needs_something_that_says_where(engine, photo):
+    with pytest.raises(BadValue, match="has no transparency"):
+        draw(engine, recipe(image=photo, mask_blur=2.0))
