@@ -39,7 +39,7 @@ def test_canonical_json_is_pinned() -> None:
         '"s_tmin":null,"tolerance":null},"prompt":null,"rho":null,"sampler":"euler_a","scale":1.0,"shift":null,'
         '"sigmas":null,"source":null,"spacing":"karras","span":{"start":0.0,"stop":1.0,"unit":"steps"},"steps":20,'
         '"tiling":{"decode_tile":null,"overlap":null,"seamless":null,"tile":null,"window":null}}],'
-        '"prompt":{"clip_skip":null,"dialect":"plain","emphasis":null,"negative":"dog","pad":null,"source":null,'
+        '"prompt":{"clip_skip":null,"dialect":"plain","emphasis":null,"negative":"dog","pad":null,"regions":[],"source":null,'
         '"text":"a cat, sitting"},"seed":42,"version":1,"width":64}'
     )
 

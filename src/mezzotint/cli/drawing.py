@@ -18,6 +18,7 @@ from mezzotint.values.guides import KINDS
 from mezzotint.values.options import OPTIONS, Option, assemble
 from mezzotint.values.pass_text import from_text
 from mezzotint.values.recipe import Recipe
+from mezzotint.values.region import region_from_text
 
 MOST = 1000
 """The most pictures of one command."""
@@ -69,6 +70,14 @@ FLAGS: tuple[Flag, ...] = (
         str,
         f"what else steers, in order: {', '.join(kind for kind in KINDS if kind != 'cfg')}; may be repeated",
         shown="NAME:VALUE,...",
+        group="picture",
+        repeated=True,
+    ),
+    Flag(
+        "region",
+        str,
+        "text for a part of the picture, a box in shares of it or where a mask is white; may be repeated",
+        shown="0,0,0.5,1:TEXT",
         group="picture",
         repeated=True,
     ),
@@ -144,6 +153,8 @@ def checked_recipe(given: Mapping[str, Any], options: Mapping[str, Any]) -> Reci
         inversion_from_flag(text)
     for text in given["then"] or ():
         from_text(text)
+    for text in given["region"] or ():
+        region_from_text(text)
     prompt, _ = in_prompt(options["prompt"])
     recipe = assemble({**options, "prompt": prompt}, _ASSUMED).model_copy(update={"adapters": adapters})
     return with_guides(recipe, given["guide"] or ())

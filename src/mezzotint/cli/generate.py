@@ -54,7 +54,7 @@ def recipe_of(given: Mapping[str, Any], options: Mapping[str, object]) -> Recipe
 def lists_of(given: Mapping[str, Any]) -> Lists:
     """The flags that may be repeated."""
     parts = [*filter(None, (given["vae"],)), *(given["text_encoder"] or ())]
-    names = ("guide", "lora", "embedding", "style", "then")
+    names = ("guide", "lora", "embedding", "style", "then", "region")
     return Lists(**{name: given[name] or () for name in names}, parts=parts)
 
 

@@ -22,6 +22,7 @@ from mezzotint.values.errors import ModelNotFound
 from mezzotint.values.guide_text import with_guides
 from mezzotint.values.options import assemble
 from mezzotint.values.recipe import AdapterUse, ModelUse, PartUse, Recipe
+from mezzotint.values.region import region_from_text
 
 DIALECT = "a1111"
 """The language of prompts where the user names none; a recipe that names none has `plain` ones."""
@@ -39,6 +40,7 @@ class Lists:
     parts: Sequence[str] = ()
     style: Sequence[str] = ()
     then: Sequence[str] = ()
+    region: Sequence[str] = ()
 
 
 NONE = Lists()
@@ -53,7 +55,7 @@ def compose(prompt: str, **wishes: Unpack[Wishes]) -> Recipe:
     `parts` are files of an autoencoder or of text encoders that are used instead of the model's own.
     `dialect` None is A1111's. `{a|b}` and `__name__` are chosen with the seed, unless the dialect is `plain`; `style`
     are names in the `styles.csv` of the model folders. `image` is a picture to start from; `then` are further passes,
-    as `scale=2,strength=0.5`.
+    as `scale=2,strength=0.5`, and `region` texts for parts of the picture, as `0,0,0.5,1:a red apple`.
     Raises BadValue and UnknownName for values no recipe may have, and what finding the model raises.
     """
     flat: dict[str, object] = {"prompt": prompt, **wishes}
@@ -80,7 +82,7 @@ def compose_flat(flat: Mapping[str, object], lists: Lists = NONE) -> Recipe:
     source = flat.pop("source", None)
     flat = {**flat, "prompt": text} if named else flat
     recipe = with_guides(assemble(flat, _defaults(flat, family)), lists.guide)
-    recipe = starting.hashed(starting.checked_mask(recipe, family))
+    recipe = starting.hashed(starting.checked_mask(_with_regions(recipe, lists.region), family))
     if source is not None:
         recipe = recipe.model_copy(update={"prompt": recipe.prompt.model_copy(update={"source": source})})
     inversions = inversions_of(recipe.prompt, tuple(map(inversion_from_flag, lists.embedding)), family)
@@ -92,6 +94,14 @@ def compose_flat(flat: Mapping[str, object], lists: Lists = NONE) -> Recipe:
     if not adapters and not inversions:
         return recipe
     return recipe.model_copy(update={"adapters": adapters, "inversions": inversions})
+
+
+def _with_regions(recipe: Recipe, texts: Sequence[str]) -> Recipe:
+    """`recipe` with the regions that `texts` describe. Raises BadValue."""
+    if not texts:
+        return recipe
+    regions = (*recipe.prompt.regions, *map(region_from_text, texts))
+    return recipe.model_copy(update={"prompt": recipe.prompt.model_copy(update={"regions": regions})})
 
 
 def _family_of(flat: Mapping[str, object], files: tuple[PartUse, ...]) -> Family:

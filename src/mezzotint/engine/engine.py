@@ -14,6 +14,7 @@ from mezzotint.engine import stages
 from mezzotint.engine.guiding import guiding_of
 from mezzotint.engine.model import Models, Opened
 from mezzotint.engine.placement import Placement, place
+from mezzotint.engine.regions import shares_of
 from mezzotint.engine.scene import Left, scene
 from mezzotint.engine.steering import asked_together, told
 from mezzotint.engine.tiling import for_picture, seen_at_once
@@ -99,7 +100,8 @@ class _Run:
             drawn_on = scene(drawing, walked, left)
             begun = stages.begin(opened.model, walked, device, drawn_on.ground, drawn_on.left)
             steered = stages.encode(opened.model, walked, guiding.texts, device, taught, drawn_on.seen)
-            denoise = stages.denoiser(drawing, walked[0], steered, guiding, len(recipes))
+            shares = shares_of(walked, *begun.x.shape[-2:])
+            denoise = stages.denoiser(drawing, walked[0], steered, guiding, len(recipes), shares)
             steps = stages.sample(denoise, begun, use)
         steps_left, latent = len(begun.plan), begun.x
         yield Prepared(len(recipes), steps_left, opened.model.family.name, number + 1, len(first.passes))
@@ -155,8 +157,8 @@ def grouped(recipes: Sequence[Recipe], batch: int) -> list[tuple[int, ...]]:
 
 
 def _shared(recipe: Recipe) -> tuple[Recipe, tuple[int, ...]]:
-    """What the recipes of one group have in common: everything but prompt and noise, and the number of texts of each
-    pass."""
+    """What the recipes of one group have in common: everything but prompt and noise, and the numbers of texts
+    and regions of each pass."""
     plain = recipe.model_copy(update={"prompt": Prompt(text=""), "seed": 0, "noise": NoiseUse()})
     every = [told(Walk(recipe, number, recipe.width, recipe.height)) for number in range(len(recipe.passes))]
-    return plain, tuple(0 if one.plain else len(one.parts) for one in every)
+    return plain, tuple(n for one in every for n in (0 if one.plain else len(one.parts), len(one.regions)))

@@ -1,13 +1,12 @@
 """From what a pass starts from to what its model draws on and is shown.
 
 Takes the walks of a pass and what the pass before left. Gives a `Scene`: canvases in pixels, the ground in latents, and
-what the model sees in a picture. Opens the picture files that recipes name. Whoever calls sees to threads and
+what the model sees in a picture. Whoever calls sees to threads and
 precision.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from PIL import Image
@@ -25,14 +24,14 @@ from mezzotint.engine.ground import (
     same_latents,
 )
 from mezzotint.engine.model import Opened
+from mezzotint.engine.pictures import opened_picture
 from mezzotint.engine.stages import check_size, decode, finish
 from mezzotint.engine.walk import Walk
 from mezzotint.families.look import Eyes, Seen, Shown, nothing
-from mezzotint.values.errors import BadPicture, BadValue
-from mezzotint.values.photo import Photo, read_photo
-from mezzotint.values.source import Mask, PictureUse, Source
+from mezzotint.values.errors import BadValue
+from mezzotint.values.photo import Photo
+from mezzotint.values.source import Mask, Source
 from mezzotint.values.tiling import Tiling
-from mezzotint.weights.hashes import file_hash
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,30 +151,3 @@ def _seen(opened: Opened, walked: Sequence[Walk], canvases: Sequence[Canvas]) ->
         return look(eyes, shown)
 
     return tuple(seen(walk, one) for walk, one in zip(walked, canvases, strict=True))
-
-
-def opened_picture(use: PictureUse, wanted: tuple[int, int] | None = None) -> Photo:
-    """The picture of a recipe; `wanted` as `read_photo` takes it. Raises BadPicture, for another content, too."""
-    path = picture_path(use)
-    if use.sha256 is not None and picture_hash(path) != use.sha256:
-        hint = "use the picture that the recipe names, or leave sha256 out"
-        raise BadPicture(path, "is not the picture that was asked for: its hash is another one", hint)
-    return read_photo(path, wanted)
-
-
-def picture_path(use: PictureUse) -> Path:
-    """Where a picture lies. Raises BadPicture for the home folder of nobody."""
-    try:
-        return Path(use.file).expanduser()
-    except RuntimeError:
-        raise BadPicture(use.file, "there is no such folder", "check the path of the picture") from None
-
-
-def picture_hash(path: Path) -> str:
-    """The sha256 of a picture's file. Raises BadPicture."""
-    try:
-        with path.open("rb") as file:
-            return file_hash(file, path)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "cannot be read"
-        raise BadPicture(path, str(reason).lower(), "check the path of the picture") from None

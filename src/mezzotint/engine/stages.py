@@ -25,6 +25,7 @@ from mezzotint.diffusion.denoise import (
 )
 from mezzotint.diffusion.guidance.composed import composed
 from mezzotint.diffusion.guidance.guide import guided, paired
+from mezzotint.diffusion.guidance.regional import regional
 from mezzotint.diffusion.kept import hard, kept, soft
 from mezzotint.diffusion.noise import ImageNoise, Noise
 from mezzotint.diffusion.noises import origin
@@ -168,16 +169,24 @@ def planned(path: Path, use: Pass) -> Plan:
     return make_plan(path, use.spacing, use.steps, use.rho)
 
 
-def denoiser(opened: Opened, walk: Walk, steered: Steering, guiding: Guiding, count: int) -> Denoiser:
+def denoiser(
+    opened: Opened,
+    walk: Walk,
+    steered: Steering,
+    guiding: Guiding,
+    count: int,
+    shares: Tensor | None = None,
+) -> Denoiser:
     """The denoiser that the sampler wants for one run over `count` pictures, drawn as `walk`, with what `encode`
-    gave."""
+    gave; `shares` R N 1 h w are how much the texts of regions count."""
 
     def call_of(steered: Steering, count: int) -> RequestCall:
         return _call(opened, steered, guiding.inject, count)
 
     ask = asker(over_tiles(walk, opened.model.family, steered, count, call_of), opened.model.prediction)
+    ask = ask if steered.plain else composed(ask, steered.weights)
     made = paired if guiding.pair else guided
-    return made(ask if steered.plain else composed(ask, steered.weights), guiding.guides)
+    return made(ask if shares is None else regional(ask, shares), guiding.guides)
 
 
 def settled(latent: Tensor, ground: Ground | None) -> Tensor:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
-from mezzotint.engine.scene import picture_hash, picture_path
+from mezzotint.engine.pictures import picture_hash, picture_path
 from mezzotint.families.family import Family
 from mezzotint.families.look import MASK
 from mezzotint.values import pass_text
@@ -67,7 +67,18 @@ def checked_mask(recipe: Recipe, family: Family) -> Recipe:
 
 def hashed(recipe: Recipe) -> Recipe:
     """`recipe` with the hash of every picture that it names, so that it says what it draws from. Raises BadPicture."""
-    return recipe.model_copy(update={"passes": tuple(map(_hashed, recipe.passes))})
+    passes = tuple(map(_hashed, recipe.passes))
+    return recipe.model_copy(update={"passes": passes, "prompt": _regions_hashed(recipe.prompt)})
+
+
+def _regions_hashed(prompt: Prompt) -> Prompt:
+    masked = [
+        one
+        if one.mask is None
+        else one.model_copy(update={"mask": PictureUse.model_validate(_known(one.mask))})
+        for one in prompt.regions
+    ]
+    return prompt.model_copy(update={"regions": tuple(masked)}) if prompt.regions else prompt
 
 
 def _hashed(use: Pass) -> Pass:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mezzotint.diffusion.denoise import EMPTY, NEGATIVE
 from mezzotint.diffusion.guidance.composed import part
+from mezzotint.diffusion.guidance.regional import region
 from mezzotint.engine.walk import Walk
 from mezzotint.families.conditions import Asked
 from mezzotint.families.look import Seen
@@ -21,6 +22,7 @@ from mezzotint.families.wording import Wording
 from mezzotint.nets.conditioning import Conditioning
 from mezzotint.text.grammar import DIALECTS, plain, read
 from mezzotint.text.prompt import Part, Passage
+from mezzotint.values.errors import BadValue
 from mezzotint.values.names import YES
 from mezzotint.values.recipe import Prompt
 
@@ -30,10 +32,12 @@ Encoded = Callable[[Asked, int | None], Conditioning]
 
 @dataclass(frozen=True)
 class Said:
-    """What one pass says: the `parts` of its prompt, which are drawn together, and its `negative` text."""
+    """What one pass says: the `parts` of its prompt, which are drawn together, its `negative` text, and the texts of
+    its `regions`."""
 
     parts: tuple[Part, ...]
     negative: Part
+    regions: tuple[Part, ...] = ()
 
     @property
     def plain(self) -> bool:
@@ -47,13 +51,22 @@ class Said:
         if name == EMPTY.text:
             return plain("", 1).parts[0]
         places = {part(place).text: one for place, one in enumerate(self.parts)}
+        places |= {region(place).text: one for place, one in enumerate(self.regions)}
         return places.get(name, self.parts[0])
 
 
 def said(prompt: Prompt, steps: int) -> Said:
     """What `prompt` says over `steps` steps. Raises BadValue for one that its dialect refuses."""
     negative = read(prompt.dialect, prompt.negative, steps, negative=True)
-    return Said(read(prompt.dialect, prompt.text, steps).parts, negative.parts[0])
+    regions = tuple(_alone(read(prompt.dialect, one.text, steps).parts) for one in prompt.regions)
+    return Said(read(prompt.dialect, prompt.text, steps).parts, negative.parts[0], regions)
+
+
+def _alone(parts: tuple[Part, ...]) -> Part:
+    first, *others = parts
+    if others:
+        raise BadValue("region", "several texts are joined by AND", "make a region of each")
+    return first
 
 
 def told(walk: Walk) -> Said:
@@ -62,11 +75,13 @@ def told(walk: Walk) -> Said:
 
 
 def asked_together(one: Said, texts: Sequence[str]) -> tuple[str, ...]:
-    """The names of all texts that are encoded for a prompt and its guides' `texts`, those of its parts first."""
+    """The names of all texts that are encoded for a prompt and its guides' `texts`, those of its parts first and those
+    of its regions last."""
+    regions = tuple(region(place).text for place in range(len(one.regions)))
     if one.plain:
-        return tuple(texts)
+        return (*texts, *regions)
     parts = (part(place).text for place in range(len(one.parts)))
-    return tuple(dict.fromkeys((*parts, NEGATIVE.text, *texts)))
+    return tuple(dict.fromkeys((*parts, NEGATIVE.text, *texts, *regions)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -71,3 +71,4 @@ class Wishes(TypedDict, total=False):
     parts: Sequence[str] | None
     style: Sequence[str] | None
     then: Sequence[str] | None
+    region: Sequence[str] | None

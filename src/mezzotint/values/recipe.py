@@ -31,6 +31,7 @@ from mezzotint.values.names import (
     YES_NO,
 )
 from mezzotint.values.noise import MAX_SEED, NoiseUse, Seed, kind_alone
+from mezzotint.values.region import MAX_REGIONS, Region
 from mezzotint.values.sampler_names import sampler_called, spacing_called
 from mezzotint.values.sampling import SamplerOptions, falling
 from mezzotint.values.source import Source
@@ -66,7 +67,7 @@ class Prompt(Value):
     `dialect` is the language of both texts, in which `plain` gives no sign a meaning; `emphasis` is what its weights do
     (None: what they do in the program that the dialect comes from). `pad` is whether the shorter of both is filled up
     with empty chunks (None: as that program does by default). `source` is what was written, where chance or a style
-    made `text` of it; it changes no picture.
+    made `text` of it; it changes no picture. `regions` are parts of the picture with texts of their own.
     """
 
     text: Annotated[PromptText, plain_text("prompt"), option("prompt", "what to draw")]
@@ -90,6 +91,7 @@ class Prompt(Value):
         option("pad", "whether the shorter of prompt and negative is filled with empty chunks", names=YES_NO),
     ] = None
     source: Annotated[PromptText, plain_text("source")] | None = None
+    regions: Annotated[tuple[Region, ...], LISTED, Field(max_length=MAX_REGIONS)] = ()
 
 
 class PartUse(Value):

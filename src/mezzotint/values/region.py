@@ -1,0 +1,62 @@
+"""A part of a picture with a text of its own.
+
+Takes plain values or text, gives frozen records. Knows no prompt language and opens no picture.
+"""
+
+import re
+from typing import Annotated, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from mezzotint.values.errors import BadValue, shorten
+from mezzotint.values.source import PictureUse
+from mezzotint.values.value import POSITIVE_ZERO, Value, plain_text
+
+MAX_TEXT = 8192
+MAX_REGIONS = 16
+
+Share = Annotated[float, POSITIVE_ZERO, Field(ge=0, le=1)]
+
+_BOX = re.compile(r"\s*([0-9.]{1,20})\s*,\s*([0-9.]{1,20})\s*,\s*([0-9.]{1,20})\s*,\s*([0-9.]{1,20})\s*")
+_FORM = (
+    'write LEFT,TOP,RIGHT,BOTTOM:TEXT with shares from 0 to 1, as "0,0,0.5,1:a red apple", or MASK.png:TEXT'
+)
+
+
+class Region(Value):
+    """`text` for the place from `left` to `right` and `top` to `bottom`, in shares of the picture, or for where `mask`
+    is white. There the picture follows it by `weight`, and by the rest the prompt; `feather` is the share of the
+    picture over which its edges fade."""
+
+    text: Annotated[str, StringConstraints(max_length=MAX_TEXT), plain_text("region")]
+    left: Share = 0.0
+    top: Share = 0.0
+    right: Share = 1.0
+    bottom: Share = 1.0
+    mask: PictureUse | None = None
+    weight: Share = 1.0
+    feather: Annotated[float, POSITIVE_ZERO, Field(ge=0, le=0.5)] = 0.0
+
+    @model_validator(mode="after")
+    def _there(self) -> Self:
+        if self.left >= self.right or self.top >= self.bottom:
+            raise BadValue("region", "its box is empty", "put left before right and top before bottom")
+        return self
+
+
+def region_from_text(text: str) -> Region:
+    """The region of `LEFT,TOP,RIGHT,BOTTOM:TEXT` or `MASK:TEXT`, a mask being a picture file. Raises BadValue."""
+    place, colon, words = text.partition(":")
+    if not colon or not place.strip() or not words.strip():
+        raise BadValue("region", f"'{shorten(text)}' has no place and text", _FORM)
+    words = words.strip()
+    box = _BOX.fullmatch(place)
+    if box is None:
+        if re.fullmatch(r"[\s\d.,-]+", place):
+            raise BadValue("region", f"'{shorten(place)}' are not four shares", _FORM)
+        return Region(text=words, mask=PictureUse(file=place.strip()))
+    try:
+        left, top, right, bottom = map(float, box.groups())
+    except ValueError:
+        raise BadValue("region", f"'{shorten(place)}' are not four shares", _FORM) from None
+    return Region(text=words, left=left, top=top, right=right, bottom=bottom)
