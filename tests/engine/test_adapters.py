@@ -51,6 +51,23 @@ def test_a_picture_depends_on_its_own_adapters_alone(place: Path) -> None:
     assert pixels(engine, [recipe(lora=[f"{ONE}:0"])]) == first[:1]
 
 
+def test_text_encoder_and_denoiser_may_follow_by_unlike_strengths(place: Path) -> None:
+    engine = Engine("cpu", 1)
+    both, text, rest, none = pixels(
+        engine,
+        [
+            recipe(lora=[ONE]),
+            recipe("a red apple <lora:one:1:0>"),
+            recipe(lora=[f"{ONE}:0:1"]),
+            recipe(lora=[f"{ONE}:0:0"]),
+        ],
+    )
+    assert len({both, text, rest, none}) == 4
+    assert pixels(engine, [recipe(lora=[f"{ONE}:1:1"]), recipe()]) == [both, none]
+    save_tensors(low_rank(list(LAYERS)[2:], LAYERS), place / "text.safetensors")
+    assert pixels(engine, [recipe(lora=["text.safetensors:0:1"])]) == [none]
+
+
 def test_runs_that_take_turns_do_not_mix(place: Path) -> None:
     engine = Engine("cpu", 1)
     plain, one = recipe(), recipe(lora=[ONE])

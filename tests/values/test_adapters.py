@@ -26,6 +26,23 @@ def test_a_flag_is_a_file_and_perhaps_a_strength(text: str, file: str, weight: f
     assert from_flag(text) == AdapterUse(file=file, weight=weight)
 
 
+def test_two_strengths_are_those_of_the_text_encoders_and_of_the_denoiser() -> None:
+    assert from_flag("a:0.5:0.8") == AdapterUse(file="a", weight=0.8, text_weight=0.5)
+    told = {
+        "x:0.5": (0.5, None), "x:0.5:0.8": (0.8, 0.5), "x:te=0:unet=1": (1.0, 0.0), "x:unet=0.5": (0.5, 1.0),
+        "x:te=0.3": (0.3, None), "x:0.5:0.5": (0.5, None), "x:1:unet=-2": (-2.0, 1.0),
+    }  # fmt: skip
+    for text, (weight, text_weight) in told.items():
+        assert in_prompt(f"<lora:{text}>")[1] == (Named("x", weight, text_weight),)
+    assert tag(AdapterUse(file="a/b.st", weight=0.8, text_weight=0.0)) == "<lora:b:0:0.8>"
+    for bad in ("<lora:x:1:te=2>", "<lora:x:rank=4>", "<lora:x:te=>", "<lora:x:1:1:1:1>"):
+        with pytest.raises(BadValue, match="is not understood"):
+            in_prompt(bad)
+    for dynamic in ("<lora:x:1:1:4>", "<lora:x:dyn=4>"):
+        with pytest.raises(BadValue, match="part of the rank"):
+            in_prompt(dynamic)
+
+
 @pytest.mark.parametrize("text", ["", "a\0b", "a:101", "a:-101", "x" * 4097])
 def test_what_no_flag_may_be(text: str) -> None:
     with pytest.raises(BadValue):
@@ -37,7 +54,7 @@ def test_tags_leave_the_prompt() -> None:
     text, named = in_prompt("a cat <lora:pixel:0.5> on  <lyco:a b/c> a mat<lora:x:-1>")
     assert text == "a cat on a mat" and named == (Named("pixel", 0.5), Named("a b/c", 1.0), Named("x", -1.0))
     assert in_prompt("<lora:x>") == ("", (Named("x", 1.0),))
-    for bad in ("<lora::1>", "<lora:a:high>", "<lora:a:0.5:1>", "<lora:a:>", "<lora:a:nan>"):
+    for bad in ("<lora::1>", "<lora:a:high>", "<lora:a:>", "<lora:a:nan>"):
         with pytest.raises(BadValue, match="is not understood"):
             in_prompt(f"a cat {bad}")
     assert in_prompt("<lora:" * 10000)[1] == ()

@@ -4,7 +4,7 @@ Takes the path of a file and the names of a model. Gives an `Adapter`, which cha
 fit is one error that lists it. Knows no network and no strength.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,11 @@ class Adapter:
 
     path: Path
     changes: tuple[tuple[Placed, Delta], ...]
+
+    def within(self, parts: Collection[str], inside: bool) -> "Adapter":
+        """Its changes to the networks named `parts`, or (`inside` False) those to all others."""
+        chosen = [one for one in self.changes if (one[0].ours[0].split(".")[0] in parts) == inside]
+        return Adapter(self.path, tuple(chosen))
 
 
 def open_adapter(path: Path, names: Names, shapes: Mapping[str, Shape]) -> Adapter:

@@ -5,6 +5,7 @@ are then changed in place, by the empty list back to the first bytes. Knows no r
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -30,28 +31,47 @@ class ModelAdapters:
         self._names = Names(spellings(model.family), self._live)
         self._shapes = {name: tuple(tensor.shape) for name, tensor in self._live.items()}
         self._merged = Merged(self._live, original)
-        self._opened: dict[tuple[Path, Stamp], Adapter] = {}
+        self._texts = frozenset(part.name for part in model.family.texts)
+        self._opened: dict[tuple[Path, Stamp], Halves] = {}
 
     def use(self, wanted: Sequence[tuple[Path, float]]) -> None:
         """`merge` of `opened`: these files at these strengths in this order, and no others; () is the model itself.
 
         Raises ModelNotFound, PickleRefused, BadModelFile and WeightsMismatch; the model is then as it was before.
         """
-        self.merge(self.opened(wanted))
+        self.merge(self.opened([(path, weight, None) for path, weight in wanted]))
 
-    def opened(self, wanted: Sequence[tuple[Path, float]]) -> tuple[Use, ...]:
-        """These files opened for this model; those of the call before are kept open. Raises as `use` does."""
-        keys = [(path, stamp(path)) for path, _ in wanted]
+    def opened(self, wanted: Sequence[tuple[Path, float, float | None]]) -> tuple[Use, ...]:
+        """These files opened for this model, each with its strength and, where it is another one, that for the text
+        encoders; those of the call before are kept open. Raises as `use` does."""
+        keys = [(path, stamp(path)) for path, _, _ in wanted]
         opened = {key: self._opened.get(key) or self._open(key[0]) for key in keys}
         self._opened = opened
-        return tuple((opened[key], weight) for key, (_, weight) in zip(keys, wanted, strict=True))
+        uses: list[Use] = []
+        for key, (_, weight, text_weight) in zip(keys, wanted, strict=True):
+            halves = opened[key]
+            if text_weight is None:
+                uses.append((halves.whole, weight))
+            else:
+                uses += [(halves.texts, text_weight), (halves.rest, weight)]
+        return tuple(uses)
 
     def merge(self, uses: Sequence[Use]) -> None:
         """Make these the adapters of the model; nothing happens when they are already."""
         self._merged.set(uses)
 
-    def _open(self, path: Path) -> Adapter:
-        return open_adapter(path, self._names, self._shapes)
+    def _open(self, path: Path) -> "Halves":
+        whole = open_adapter(path, self._names, self._shapes)
+        return Halves(whole, whole.within(self._texts, True), whole.within(self._texts, False))
+
+
+@dataclass(frozen=True)
+class Halves:
+    """One opened file, `whole`, and in two: its changes to text encoders, and the `rest`."""
+
+    whole: Adapter
+    texts: Adapter
+    rest: Adapter
 
 
 def weights(model: Model) -> dict[str, Tensor]:

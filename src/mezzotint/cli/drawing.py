@@ -84,7 +84,7 @@ FLAGS: tuple[Flag, ...] = (
     Flag(
         "lora",
         str,
-        "file of a LoRA or its kin with its strength after a colon; may be repeated",
+        "file of a LoRA or its kin with its strength, or two (text encoder, denoiser), after colons; may be repeated",
         shown="FILE:0.8",
         group="picture",
         repeated=True,

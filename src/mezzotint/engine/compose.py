@@ -149,4 +149,4 @@ def _found(named: Named) -> AdapterUse:
         raise ModelNotFound(
             named.name, f"there is no file of this name in {where}; set {VARIABLE}, or use --lora FILE"
         )
-    return AdapterUse(file=str(path), weight=named.weight)
+    return AdapterUse(file=str(path), weight=named.weight, text_weight=named.text_weight)

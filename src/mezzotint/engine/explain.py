@@ -14,7 +14,7 @@ from mezzotint.text.grammar import DIALECTS, read
 from mezzotint.text.prompt import Content, Part, Passage, Run
 from mezzotint.text.spelling import spell
 from mezzotint.text.taught import NOTHING, Ids
-from mezzotint.values.adapters import in_prompt
+from mezzotint.values.adapters import Named, in_prompt
 from mezzotint.values.errors import UnknownName
 from mezzotint.values.names import DIALECTS as NAMES
 from mezzotint.values.recipe import ModelUse
@@ -38,7 +38,7 @@ def explain(
     text, named = in_prompt(prompt)
     said = read(dialect, text, steps)
     rows: list[Row] = [("dialect", dialect), ("steps", str(steps)), ("model", family.title)]
-    rows += [("adapter", f"{one.name}, {one.weight:g} times as strong as trained") for one in named]
+    rows += [("adapter", _strength(one)) for one in named]
     sections = [Section("Prompt", tuple(rows))]
     sections += [_over_time(part, steps, place, len(said.parts)) for place, part in enumerate(said.parts, 1)]
     tokenizer = family.text.tokenizer()
@@ -49,6 +49,11 @@ def explain(
         told: list[Row] = [] if written.text is None else [("prompt", written.text)]
         sections.append(Section(f"In {to}", (*told, *(("cannot say", reason) for reason in written.lost))))
     return Report(tuple(sections))
+
+
+def _strength(one: Named) -> str:
+    told = f"{one.name}, {one.weight:g} times as strong as trained"
+    return told if one.text_weight is None else f"{told}, {one.text_weight:g} times in the text encoders"
 
 
 def _over_time(part: Part, steps: int, place: int, of: int) -> Section:

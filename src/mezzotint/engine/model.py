@@ -48,7 +48,7 @@ class Opened:
         _verify(uses)
         if not uses and "adapters" not in self.__dict__:
             return ()
-        return self.adapters.opened([(path_of(use), use.weight) for use in uses])
+        return self.adapters.opened([(path_of(use), use.weight, use.text_weight) for use in uses])
 
     @cached_property
     def words(self) -> ModelWords:

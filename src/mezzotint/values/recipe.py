@@ -129,14 +129,19 @@ class ModelUse(Value):
     parts: Annotated[tuple[PartUse, ...], LISTED, Field(max_length=MAX_PARTS)] = ()
 
 
+Strength = Annotated[float, POSITIVE_ZERO, Field(ge=-100, le=100)]
+
+
 class AdapterUse(Value):
     """A file that changes the model's weights (a LoRA or its kin) and how strongly; 1 is as it was trained.
 
-    `sha256` is that of the file, verified when given.
+    `text_weight` is for the text encoders, where it is not the same (None). `sha256` is that of the file, verified when
+    given.
     """
 
     file: Annotated[str, StringConstraints(min_length=1, max_length=4096), plain_text("lora")]
-    weight: Annotated[float, POSITIVE_ZERO, Field(ge=-100, le=100)] = 1.0
+    weight: Strength = 1.0
+    text_weight: Strength | None = None
     sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = None
 
 
