@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from diffusion.toys import PATH
-from mezzotint.diffusion.noise import SeededNoise
+from mezzotint.diffusion.noise import SeededNoise, seed_for, torch_stream
 
 SHAPE = (4, 6, 6)
 LEVEL = PATH.level(torch.tensor(1.0))
@@ -43,3 +43,10 @@ def test_the_global_generator_is_not_touched() -> None:
     state = torch.get_rng_state()
     draws([1, 2])
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_every_purpose_has_a_seed_of_its_own_that_every_machine_finds() -> None:
+    assert seed_for(7, "look") == 18366264833481394078
+    seeds = {seed_for(seed, purpose) for seed in (0, 1, 2**64 - 1) for purpose in ("look", "step", "")}
+    assert len(seeds) == 9 and all(0 <= seed < 2**64 for seed in seeds)
+    assert torch_stream(max(seeds))((2, 3)).shape == (2, 3)

@@ -1,5 +1,7 @@
 """Recipes and facts that the tests of values share."""
 
+from typing import Any
+
 from hypothesis import strategies as st
 
 from mezzotint.values.facts import RunFacts
@@ -21,8 +23,11 @@ from mezzotint.values.guides import (
     Threshold,
 )
 from mezzotint.values.names import (
+    AREAS,
     DIALECTS,
     EMPHASES,
+    FILLS,
+    FITS,
     NOISES,
     NUMERICS,
     PRECISIONS,
@@ -30,12 +35,16 @@ from mezzotint.values.names import (
     SAMPLERS,
     SEAMLESS,
     SPACINGS,
+    STARTS,
+    UPSCALERS,
     WINDOWS,
     YES_NO,
 )
 from mezzotint.values.noise import GPUS, MAX_SEED, NoiseUse
-from mezzotint.values.recipe import ModelUse, Numerics, Pass, Prompt, Recipe
+from mezzotint.values.recipe import MAX_PASSES, AdapterUse, ModelUse, Numerics, Pass, Prompt, Recipe
 from mezzotint.values.sampling import SamplerOptions
+from mezzotint.values.source import MAX_EXTENSION, InitPicture, Mask, MaskPicture, Source
+from mezzotint.values.span import Span
 from mezzotint.values.tiling import Tiling
 
 FACTS = RunFacts("0.1.0", "2.13.0", "cpu", 2, "native", "ab" * 32, 1.5)
@@ -79,16 +88,89 @@ def guides() -> st.SearchStrategy[tuple[Guide, ...]]:
     return st.just(()) | guided
 
 
-def recipes(texts: st.SearchStrategy[str] = TEXTS) -> st.SearchStrategy[Recipe]:
-    """Any recipe, with prompts from `texts`."""
+def hashes() -> st.SearchStrategy[str | None]:
+    """A sha256, or none."""
+    return st.none() | st.text("0123456789abcdef", min_size=64, max_size=64)
+
+
+def masks() -> st.SearchStrategy[Mask]:
+    """Any mask, with a picture of its own or without."""
+    picture = st.none() | st.builds(MaskPicture, file=TEXTS.filter(len), sha256=hashes())
+    return st.builds(
+        Mask,
+        picture=picture,
+        invert=st.sampled_from(YES_NO),
+        grow=st.integers(-256, 256),
+        blur=st.floats(0, 256),
+        soft=st.sampled_from(YES_NO),
+        fill=st.sampled_from(FILLS),
+        area=st.sampled_from(AREAS),
+        padding=st.integers(0, 1024),
+        paste=st.sampled_from(YES_NO),
+    )
+
+
+def sources() -> st.SearchStrategy[Source]:
+    """Anything that a first pass may start from: a picture, with or without a mask or new space."""
+    common = {
+        "picture": st.builds(InitPicture, file=TEXTS.filter(len), sha256=hashes()),
+        "strength": st.floats(0, 1),
+        "start": st.sampled_from([start for start in STARTS if start != "kept"]),
+        "mask": st.none() | masks(),
+        "upscaler": st.sampled_from(UPSCALERS),
+    }
+    side = st.integers(0, MAX_EXTENSION)
+    return st.builds(Source, **common, fit=st.sampled_from(FITS)) | st.builds(
+        Source, **common, extend=st.tuples(side, side, side, side)
+    )
+
+
+def walks() -> st.SearchStrategy[tuple[Pass, ...]]:
+    """One pass or several, each of which has what it starts from and goes on where the one before stopped."""
+    plain = st.none() | sources()
+    after = st.builds(
+        Source,
+        strength=st.floats(0, 1),
+        start=st.sampled_from(STARTS),
+        fit=st.sampled_from(FITS),
+        mask=st.none() | masks(),
+        upscaler=st.sampled_from(UPSCALERS),
+    )
+    own = st.none() | st.lists(st.builds(AdapterUse, file=TEXTS.filter(len)), max_size=2).map(tuple)
+    further = st.tuples(
+        passes(),
+        after,
+        st.floats(0.25, 8),
+        st.none() | st.builds(Prompt, text=TEXTS),
+        own,
+        st.floats(0, 1),
+        st.sampled_from(["steps", "time"]),
+    )
+    return st.builds(_in_turn, passes(), plain, st.lists(further, max_size=min(2, MAX_PASSES - 1)))
+
+
+def _in_turn(first: Pass, source: Source | None, further: list[Any]) -> tuple[Pass, ...]:
+    made = [first.model_copy(update={"source": source})]
+    for use, start, scale, prompt, own, share, unit in further:
+        update: dict[str, object] = {"source": start, "scale": scale, "prompt": prompt, "adapters": own}
+        if start.start == "kept":
+            before = Span(start=made[-1].span.start, stop=max(share, made[-1].span.start), unit=unit)
+            made[-1] = made[-1].model_copy(update={"span": before})
+            update["span"] = Span(start=before.stop, unit=unit)
+        made.append(use.model_copy(update=update))
+    return tuple(made)
+
+
+def passes() -> st.SearchStrategy[Pass]:
+    """Any pass that starts from noise."""
     models = st.builds(
         ModelUse,
         base=TEXTS.filter(len),
         zero_snr=st.none() | st.sampled_from(YES_NO),
         prediction=st.none() | st.sampled_from(PREDICTIONS),
-        sha256=st.none() | st.text("0123456789abcdef", min_size=64, max_size=64),
+        sha256=hashes(),
     )
-    passes = st.builds(
+    return st.builds(
         Pass,
         model=models,
         sampler=st.sampled_from(SAMPLERS),
@@ -103,6 +185,12 @@ def recipes(texts: st.SearchStrategy[str] = TEXTS) -> st.SearchStrategy[Recipe]:
         guides=guides(),
         tiling=tilings(),
     )
+
+
+def recipes(
+    texts: st.SearchStrategy[str] = TEXTS, walked: st.SearchStrategy[tuple[Pass, ...]] | None = None
+) -> st.SearchStrategy[Recipe]:
+    """Any recipe, with prompts from `texts` and passes from `walked` (None: any)."""
     return st.builds(
         Recipe,
         noise=noises(),
@@ -115,7 +203,7 @@ def recipes(texts: st.SearchStrategy[str] = TEXTS) -> st.SearchStrategy[Recipe]:
             emphasis=st.none() | st.sampled_from(EMPHASES),
             pad=st.sampled_from([None, *YES_NO]),
         ),
-        passes=st.tuples(passes),
+        passes=walks() if walked is None else walked,
         seed=st.integers(0, MAX_SEED),
         width=st.integers(1, 512).map(lambda n: 8 * n),
         height=st.integers(1, 512).map(lambda n: 8 * n),

@@ -20,6 +20,7 @@ from mezzotint.values.errors import (
     Stopped,
     UnknownName,
     WeightsMismatch,
+    listed,
     nearest,
     shorten,
 )
@@ -104,3 +105,11 @@ def test_a_huge_value_is_shortened_quickly_and_a_deep_one_without_recursion() ->
 )
 def test_nearest(name: str, meant: str | None) -> None:
     assert nearest(name, ["ddim", "plms", "euler", "euler_a", "dpmpp_2m"]) == meant
+
+
+def test_many_names_are_counted_and_one_more_is_not() -> None:
+    names = [f"n{i}" for i in range(40)]
+    assert listed(names[:31]) == ", ".join(names[:31])
+    assert listed(names[:32]) == f"{', '.join(names[:30])} and 2 more"
+    assert listed([]) == ""
+    assert str(UnknownName("n", "zzzz", names)).endswith("n29 and 10 more")

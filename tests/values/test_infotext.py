@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mezzotint.values.infotext import Infotext, options, parse, render
 from mezzotint.values.options import assemble, flatten
 from mezzotint.values.recipe import Recipe
-from values.samples import PLAIN, TEXTS, recipes
+from values.samples import PLAIN, TEXTS, passes, recipes
 
 
 def test_rendering_is_pinned() -> None:
@@ -67,7 +67,7 @@ def clean(text: str) -> bool:
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)
-@given(recipes(TEXTS.filter(clean)))
+@given(recipes(TEXTS.filter(clean), st.tuples(passes())))
 @example(PLAIN)
 def test_what_is_rendered_is_parsed(recipe: Recipe) -> None:
     assume(not re.fullmatch("[0-9]+x[0-9]+", recipe.passes[0].model.base))

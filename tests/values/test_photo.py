@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 
 from mezzotint.values import photo
 from mezzotint.values.errors import BadPicture
-from mezzotint.values.photo import READABLE, read_photo
+from mezzotint.values.photo import READABLE, read_photo, size_of
 
 RAMP = np.arange(16 * 24, dtype=np.uint16).reshape(16, 24)
 COLOURS = np.random.default_rng(1).integers(0, 256, (16, 24, 3), dtype=np.uint8)
@@ -97,7 +97,7 @@ def test_pictures_are_turned_upright(tmp_path: Path, orientation: int) -> None:
     lying = Image.new("RGB", (24, 16), "white")
     lying.paste("red", (0, 0, 4, 4))
     read = read_photo(saved(tmp_path, lying, exif=exif))
-    assert read.image.size == ((16, 24) if orientation > 4 else (24, 16))
+    assert read.image.size == ((16, 24) if orientation > 4 else (24, 16)) == size_of(tmp_path / "a.png")
     red = np.argwhere(np.asarray(read.image)[..., 1] == 0).mean(0)
     lower, right = red[0] > read.image.height / 2, red[1] > read.image.width / 2
     # The first corner of the file: where the tag says it belongs (Exif 2.3, table 4: row, then column).
@@ -187,10 +187,42 @@ def test_what_is_no_picture_is_said_in_one_line(tmp_path: Path, name: str) -> No
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
 
 
+@pytest.mark.parametrize("name", BAD)
+def test_the_size_of_what_is_no_picture_is_refused_or_told(tmp_path: Path, name: str) -> None:
+    """A header alone tells a size; what it does not tell is refused as the whole picture is."""
+    data, _ = BAD[name]
+    target = tmp_path / "a.png"
+    target.write_bytes(data)
+    try:
+        width, height = size_of(target)
+    except BadPicture as error:
+        assert "\n" not in str(error) and error.hint
+        return
+    assert name == "no data" and (width, height) == (64, 64)
+
+
+@pytest.mark.parametrize("form", READABLE)
+def test_the_size_of_every_readable_format(tmp_path: Path, form: str) -> None:
+    Image.new("RGB", (24, 16)).save(tmp_path / "a", form)
+    assert size_of(tmp_path / "a") == (24, 16)
+
+
 def test_a_folder_and_nothing_at_all(tmp_path: Path) -> None:
     for target in (tmp_path, tmp_path / "absent.png"):
-        with pytest.raises(BadPicture):
-            read_photo(target)
+        for read in (read_photo, size_of):
+            with pytest.raises(BadPicture):
+                read(target)
+
+
+def test_a_header_that_no_parser_expects_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def confused(*_: object) -> None:
+        raise KeyError("tag")
+
+    target = saved(tmp_path, Image.fromarray(COLOURS))
+    monkeypatch.setattr(photo, "_opened", confused)
+    for read in (read_photo, size_of):
+        with pytest.raises(BadPicture, match="damaged or cut off"):
+            read(target)
 
 
 def test_no_memory_is_one_line_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

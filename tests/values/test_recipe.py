@@ -13,6 +13,8 @@ from mezzotint.values.guides import KINDS, Cfg
 from mezzotint.values.names import SAMPLERS, SPACINGS
 from mezzotint.values.noise import MAX_SEED
 from mezzotint.values.recipe import ModelUse, Numerics, Pass, Prompt, Recipe
+from mezzotint.values.source import Source
+from mezzotint.values.span import Span
 from values.samples import PLAIN, recipes
 
 JSON = PLAIN.to_json()
@@ -199,3 +201,33 @@ def test_defaults() -> None:
     assert ModelUse().base == "mini"
     assert Numerics() == Numerics(mode="exact", precision="float32")
     assert Prompt(text="x") == Prompt(text="x", negative="", clip_skip=None)
+
+
+DRAWN: dict[str, Any] = {"sampler": "euler", "spacing": "leading", "steps": 4}
+AFTER = Pass(**DRAWN, source=Source())
+KEPT = Source(start="kept")
+
+
+@pytest.mark.parametrize(
+    ("passes", "text"),
+    [
+        ((AFTER,), "image: is missing, and something was said about it"),
+        ((Pass(**DRAWN, scale=2.0),), "scale: the first pass has no other to be larger than"),
+        ((Pass(**DRAWN), Pass(**DRAWN)), "source: is missing; say what the pass does"),
+        ((Pass(**DRAWN, span=Span(stop=0.5)), AFTER), "span: a pass stops before the picture is clean"),
+        ((Pass(**DRAWN, span=Span(stop=0.5)),), "span: the last pass stops before the picture is clean"),
+        ((Pass(**DRAWN), *[AFTER] * 8), "passes: has too many entries; use at most 8"),
+        ((), "passes: has too few entries"),
+    ],
+)
+def test_passes_that_do_not_follow_each_other(passes: tuple[Pass, ...], text: str) -> None:
+    with pytest.raises(BadValue, match=text):
+        PLAIN.model_copy(update={"passes": passes})
+
+
+def test_only_a_pass_that_goes_on_begins_in_the_middle() -> None:
+    for source in (None, Source()):
+        with pytest.raises(BadValue, match="only a pass that goes on where another one stopped"):
+            Pass(**DRAWN, source=source, span=Span(start=0.5))
+    parts = (Pass(**DRAWN, span=Span(stop=0.5)), Pass(**DRAWN, source=KEPT, span=Span(start=0.5)))
+    assert PLAIN.model_copy(update={"passes": parts}).passes == parts
