@@ -31,7 +31,7 @@ def test_help_names_every_verb_and_every_option(capsys, words):
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_can_be_loaded_and_has_help(capsys, verb):
-    assert callable(VERBS[verb].load("run"))
+    assert callable(VERBS[verb].load(VERBS[verb].work))
     done = here(capsys, *verb.split(), "--help")
     assert done.code == 0
     assert f"usage: mezzotint {verb}" in done.out
@@ -47,7 +47,8 @@ def test_a_terminal_is_told_that_something_happens(capsys, monkeypatch):
 
 def test_groups_are_made_of_the_verbs():
     assert set(GROUPS) == {"data", "train"}
-    assert GROUPS["train"] == ("autoencoder", "text", "denoiser", "release")
+    assert GROUPS["train"][:3] == ("autoencoder", "text", "denoiser")
+    assert "release" in GROUPS["train"]
 
 
 @pytest.mark.parametrize("words", ["--help", "--version", "inspect --help", "replay --help"])

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mezzotint.cli.flags import Flag, from_option, word
+from mezzotint.cli.inputs import spared
 from mezzotint.cli.output import output
 from mezzotint.values.adapters import from_flag, in_prompt, inversion_from_flag
 from mezzotint.values.errors import BadValue
@@ -138,6 +139,8 @@ def checked(given: Mapping[str, Any]) -> Mapping[str, Any]:
     recipe = checked_recipe(given, options)
     recipe.following(count - 1)
     files = output(given["output"], recipe.prompt.text, given["overwrite"], count)
+    originals = [Path(options[name]) for name in ("image", "mask") if options[name] is not None]
+    spared([*files.pictures, *([files.grid] if files.grid else [])], originals)
     return MappingProxyType({**given, "options": options, "output": files})
 
 

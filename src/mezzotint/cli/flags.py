@@ -27,6 +27,7 @@ class WrongUse(MezzotintError):
 class Flag:
     """One flag or, when `positional`, one word. `kind` is int, float, str, Path, bool or a tuple of one of these.
 
+    A positional tuple takes every word that no flag takes.
     `default` None means that the command decides, `required` that the user must; `optional` lets the word `none`
     stand for None. `shown` is the name of the value in help, `choices` are the only values allowed. Flags of one
     `group` stand together in help, under the `note` of the first. A `repeated` flag is given once for each value, which
@@ -85,7 +86,10 @@ def parse(help: Help, flags: Sequence[Flag], words: Sequence[str]) -> Mapping[st
     if {"--help", "-h"} & set(_before_separator(words)):
         parser.print_help()
         return None
-    found, extra = parser.parse_known_args(list(words))
+    # Words may stand on both sides of flags, which the plain parser only knows of single ones.
+    many = any(flag.positional and get_origin(flag.kind) is tuple for flag in flags)
+    read = parser.parse_known_intermixed_args if many else parser.parse_known_args
+    found, extra = read(list(words))
     if extra:
         raise _unknown(help.prog, extra[0], flags)
     given = vars(found)
@@ -129,7 +133,8 @@ def _add(parser: Any, flag: Flag) -> None:
     if flag.default not in (None, False, "", ()):
         help = f"{help} [{_shown(flag.default)}]".strip()
     if flag.positional:
-        parser.add_argument(flag.name, nargs="?", type=_converter(flag), metavar=flag.shown, help=help)
+        number = "*" if get_origin(flag.kind) is tuple else "?"
+        parser.add_argument(flag.name, nargs=number, type=_converter(flag), metavar=flag.shown, help=help)
         return
     names = [flag.spelled, *([flag.short] if flag.short else [])]
     if flag.kind is bool:

@@ -21,10 +21,15 @@ from mezzotint.values.recipe import Recipe
 
 def run(given: Mapping[str, Any]) -> int:
     """Draws, saves, prints. Raises MezzotintError."""
-    count: int = given["count"]
-    quiet: bool = given["quiet"]
-    output: Output = given["output"]
-    recipes = compose_series(given["options"], count, lists_of(given))
+    return write(given, compose_series(given["options"], given["count"], lists_of(given)), given["output"])
+
+
+def write(given: Mapping[str, Any], recipes: Sequence[Recipe], output: Output) -> int:
+    """Draws `recipes` into the files of `output`, as the flags `device`, `threads` and `quiet` say.
+
+    Gives the exit code. Raises MezzotintError.
+    """
+    count, quiet = len(recipes), given["quiet"]
     engine = Engine(given["device"], given["threads"])
     say = _silent if quiet else print
     pictures: dict[int, Picture] = {}
@@ -34,7 +39,7 @@ def run(given: Mapping[str, Any]) -> int:
             if isinstance(event, Drawn):
                 event.picture.save(output.pictures[event.index])
                 pictures[event.index] = event.picture
-                say(_line(output.pictures[event.index], event.picture))
+                say(drawn_line(output.pictures[event.index], event.picture))
     if output.grid is not None:
         _save_grid([pictures[i] for i in range(count)], output.grid)
         say(f"{output.grid}  all {count} in one picture")
@@ -58,7 +63,8 @@ def lists_of(given: Mapping[str, Any]) -> Lists:
     return Lists(**{name: given[name] or () for name in names}, parts=parts)
 
 
-def _line(path: Path, picture: Picture) -> str:
+def drawn_line(path: Path, picture: Picture) -> str:
+    """What is said of a picture that was drawn."""
     recipe, size = picture.recipe, f"{picture.image.width}x{picture.image.height}"
     steps = "+".join(str(use.steps) for use in recipe.passes)
     return f"{path}  {_seed(recipe)}, {size}, {steps} steps, {picture.facts.seconds:.1f} s"

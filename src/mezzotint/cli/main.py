@@ -50,7 +50,7 @@ def _run(words: list[str]) -> int:
     if verb.check is not None:
         given = verb.check(given)
     with _starting(bool(given.get("quiet"))):
-        run = verb.load("run")
+        run = verb.load(verb.work)
     return run(given)
 
 

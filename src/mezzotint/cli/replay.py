@@ -24,7 +24,7 @@ def run(given: Mapping[str, Any]) -> int:
     engine = engine_for(old, given["device"], given["threads"])
     outcome: Replay | None = None
     with showing(1, given["quiet"]) as show:
-        for event in replay(old, engine):
+        for event in replay(old, engine, given["image"] or ()):
             if isinstance(event, Replay):
                 outcome = event
             else:

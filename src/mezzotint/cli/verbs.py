@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from mezzotint.cli import drawing, plotting
+from mezzotint.cli import drawing, picturing, plotting
 from mezzotint.cli.flags import Flag, word
 from mezzotint.values.errors import MissingExtra
 from mezzotint.values.names import DIALECTS
@@ -22,15 +22,16 @@ Run = Callable[[Mapping[str, Any]], int]
 
 @dataclass(frozen=True)
 class Verb:
-    """`module` has the function `run`; `flags` None means that its function `flags` tells them, because they are
-    made from settings of the code behind it. `check` reads the flags before the module is loaded. `extra` names the
-    optional packages that the verb needs."""
+    """`module` has the function `run`, or one of the name `work`; `flags` None means that its function `flags` tells
+    them, because they are made from settings of the code behind it. `check` reads the flags before the module is
+    loaded. `extra` names the optional packages that the verb needs."""
 
     module: str
     help: str
     flags: tuple[Flag, ...] | None
     check: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     extra: str | None = None
+    work: str = "run"
 
     def load(self, name: str) -> Callable[..., Any]:
         """The function `name` of the verb's module, which is imported here. Raises MissingExtra."""
@@ -48,6 +49,12 @@ _DEVICE = Flag("device", str, "cpu or cuda (the fastest there is)", shown="NAME"
 _THREADS = Flag("threads", int, "processor threads (as many as there are cores)")
 
 _PREDICTION = Flag("prediction", str, "what it was taught to predict, if its file cannot tell", shown="NAME")
+
+
+def _from_pictures(way: picturing.Way, help: str) -> Verb:
+    return Verb("pictures", help, way.flags, way.checked, work=way.name)
+
+
 _STORAGES = ("kept", "float32", "float16", "bfloat16", "float8_e4m3", "float8_e5m2")
 
 VERBS: Mapping[str, Verb] = MappingProxyType(
@@ -55,6 +62,13 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "generate": Verb(
             "generate", "draw a picture; the verb when none is given", drawing.FLAGS, drawing.checked
         ),
+        "edit": _from_pictures(picturing.EDIT, "draw pictures over as the prompt says"),
+        "inpaint": _from_pictures(
+            picturing.INPAINT, "draw a part of pictures anew: under a mask, or where they are transparent"
+        ),
+        "outpaint": _from_pictures(picturing.OUTPAINT, "give pictures new space and fill it"),
+        "vary": _from_pictures(picturing.VARY, "draw other pictures like these"),
+        "upscale": _from_pictures(picturing.UPSCALE, "enlarge pictures and draw their detail"),
         "plot": Verb(
             "plot", "draw a grid over any options, as a picture and a page", plotting.FLAGS, plotting.checked
         ),
@@ -64,6 +78,13 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             (
                 word("file", Path, "picture that Mezzotint saved"),
                 Flag("output", Path, "where to save the new picture (nowhere)", short="-o"),
+                Flag(
+                    "image",
+                    Path,
+                    "a picture that it starts from, when that has moved; may be repeated",
+                    shown="FILE",
+                    repeated=True,
+                ),
                 _DEVICE,
                 _THREADS,
                 _QUIET,

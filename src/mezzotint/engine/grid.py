@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw, ImageFont
 
 from mezzotint.values.errors import BadValue
+from mezzotint.values.metadata import on_white
 
 _SMALLEST = 128
 _GAP = 8
@@ -42,7 +43,7 @@ def grid(
     for index, (image, label) in enumerate(cells):
         x = _GAP + index % across * (width + _GAP)
         y = top + index // across * (height + _LINE + _GAP)
-        page.paste(image.resize((width, height), Image.Resampling.NEAREST), (x, y))
+        page.paste(on_white(image).resize((width, height), Image.Resampling.NEAREST), (x, y))
         pen.text((x, y + height + 3), cut(label, width, pen, font), _FAINT, font)
     return page
 

@@ -5,7 +5,7 @@ of the run (versions, device, threads, model) are not what they were. Writes no 
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from mezzotint.engine.engine import Engine
+from mezzotint.engine.originals import found_again
 from mezzotint.values import metadata
 from mezzotint.values.errors import BadPicture, shorten
 from mezzotint.values.events import Drawn, Event
@@ -86,13 +87,18 @@ def saved(path: Path) -> Saved:
 
 
 def _decoded(path: Path) -> tuple[Image.Image, str]:
-    """The pixels as RGB, and the format they lie in."""
+    """The pixels as RGB or RGBA, and the format they lie in."""
     try:
         with Image.open(path, formats=metadata.FORMATS) as image:
-            return image.convert("RGB"), image.format or "PNG"
+            return image.convert(_mode(image)), image.format or "PNG"
     except Exception as error:  # noqa: BLE001 - Pillow's decoders raise a dozen unrelated types on damaged files
         reason = f"its pixels cannot be read ({shorten(error, 80)})"
         raise BadPicture(path, reason, "use an undamaged copy") from None
+
+
+def _mode(*images: Image.Image) -> str:
+    """In which mode pictures are compared: with transparency where one of them has some."""
+    return "RGBA" if any("A" in image.getbands() for image in images) else "RGB"
 
 
 def engine_for(picture: Saved, device: str | None = None, threads: int | None = None) -> Engine:
@@ -102,9 +108,13 @@ def engine_for(picture: Saved, device: str | None = None, threads: int | None = 
     return Engine(device, threads or recorded)
 
 
-def replay(picture: Saved, engine: Engine) -> Iterator[Event | Replay]:
-    """Draws the recipe of `picture` again: the events of the run, then the Replay."""
-    for event in engine.run(picture.recipe):
+def replay(picture: Saved, engine: Engine, images: Sequence[Path] = ()) -> Iterator[Event | Replay]:
+    """Draws the recipe of `picture` again: the events of the run, then the Replay.
+
+    The pictures that it starts from are where they were, or beside `picture`, or among `images`; what counts is their
+    hash. Raises BadPicture, which names a missing one, and what drawing raises.
+    """
+    for event in engine.run(found_again(picture.recipe, picture.path.parent, images)):
         yield event
         if isinstance(event, Drawn):
             yield compared(picture, event.picture)
@@ -112,7 +122,9 @@ def replay(picture: Saved, engine: Engine) -> Iterator[Event | Replay]:
 
 def compared(old: Saved, new: Picture) -> Replay:
     """How `new` differs from the picture in the file. A lossy file is compared with `new` saved the same way."""
-    a, b = np.asarray(old.image), np.asarray(_stored_like(new, old.format))
+    stored = _stored_like(new, old.format)
+    mode = _mode(old.image, stored)
+    a, b = (np.asarray(image.convert(mode)) for image in (old.image, stored))
     reasons = _reasons(old.facts, new.facts) if old.facts else ()
     if a.shape != b.shape:
         return Replay(255, 1.0, (*reasons, _size(old.image, new.image)), new)
@@ -127,7 +139,7 @@ def _stored_like(picture: Picture, format: str) -> Image.Image:
     metadata.write(picture.image, buffer, picture.recipe, picture.facts, format)
     buffer.seek(0)
     with Image.open(buffer) as image:
-        return image.convert("RGB")
+        return image.convert(_mode(image))
 
 
 def _reasons(then: RunFacts, now: RunFacts) -> tuple[Difference, ...]:

@@ -58,7 +58,7 @@ class Plot:
     def picture(self, recipe: Recipe) -> Image.Image:
         """The picture of a recipe that was drawn."""
         with Image.open(self.file(recipe)) as image:
-            return image.convert("RGB")
+            return metadata.on_white(image)
 
 
 def make_plot(flat: Mapping[str, object], axes: Sequence[Axis], compose: Compose, folder: Path) -> Plot:

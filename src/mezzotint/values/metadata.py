@@ -68,8 +68,9 @@ def write(
 ) -> None:
     """Save `image` to `target` as `format` (PNG, JPEG or WEBP) with `recipe`, `facts` and the infotext inside.
 
-    Equal arguments give equal bytes. Raises `BadValue` for a recipe too long for a JPEG (64 KB of text; an infotext
-    that alone is too long is left out), and OSError as Pillow does.
+    Equal arguments give equal bytes. A JPEG has no transparency: there the picture is laid on white. Raises `BadValue`
+    for a recipe too long for a JPEG (64 KB of text; an infotext that alone is too long is left out), and OSError as
+    Pillow does.
     """
     ours = json.dumps(
         {"facts": facts.to_plain(), "recipe": json.loads(recipe.to_json())},
@@ -90,7 +91,17 @@ def write(
     exif = Image.Exif()
     if format == "WEBP" or len(comment) <= _JPEG_SEGMENT:
         exif.get_ifd(_EXIF_IFD)[_USER_COMMENT] = comment
+    image = on_white(image) if format == "JPEG" else image
     image.save(target, format, quality=95, subsampling=0, exif=exif, xmp=packet)
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """`image` as RGB, what is transparent laid on white."""
+    if "A" not in image.getbands():
+        return image.convert("RGB")
+    below = Image.new("RGB", image.size, "white")
+    below.paste(image.convert("RGB"), mask=image.getchannel("A"))
+    return below
 
 
 def read(path: Path | str) -> Found:

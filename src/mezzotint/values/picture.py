@@ -1,7 +1,7 @@
 """A picture with the recipe that made it.
 
-Takes an RGB image, its Recipe and the facts of the run. Gives one file that holds all three. Knows nothing of how
-the picture was drawn.
+Takes an RGB or RGBA image, its Recipe and the facts of the run. Gives one file that holds all three. Knows nothing
+of how the picture was drawn.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,8 @@ def format_of(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Picture:
-    """One finished picture: `image` (RGB, 8 bits), the recipe it follows and the facts of its run."""
+    """One finished picture: `image` (8 bits, RGB, or RGBA where a source was transparent), the recipe it
+    follows and the facts of its run."""
 
     image: Image
     recipe: Recipe
