@@ -99,6 +99,22 @@ FLAGS: tuple[Flag, ...] = (
         repeated=True,
     ),
     Flag(
+        "control",
+        str,
+        "ControlNet or T2I-Adapter, and the hint that it gets of --image or of a picture; may be repeated",
+        shown="FILE:canny,image=FILE,weight=0.8",
+        group="source",
+        repeated=True,
+    ),
+    Flag(
+        "image_prompt",
+        str,
+        "IP-Adapter and the picture that it takes for a prompt; may be repeated",
+        shown="FILE:PICTURE,weight=0.6",
+        group="source",
+        repeated=True,
+    ),
+    Flag(
         "vae",
         str,
         "file of an autoencoder to use instead of the model's own",

@@ -59,7 +59,7 @@ def recipe_of(given: Mapping[str, Any], options: Mapping[str, object]) -> Recipe
 def lists_of(given: Mapping[str, Any]) -> Lists:
     """The flags that may be repeated."""
     parts = [*filter(None, (given["vae"],)), *(given["text_encoder"] or ())]
-    names = ("guide", "lora", "embedding", "style", "then", "region")
+    names = ("guide", "lora", "embedding", "style", "control", "image_prompt", "then", "region")
     return Lists(**{name: given[name] or () for name in names}, parts=parts)
 
 

@@ -11,6 +11,7 @@ from os import fspath
 from typing import Any, Unpack, cast
 
 from mezzotint.engine import starting
+from mezzotint.engine.controlled import with_controls
 from mezzotint.engine.spoken import inversions_of
 from mezzotint.engine.wishes import Wishes
 from mezzotint.engine.written import written
@@ -39,6 +40,8 @@ class Lists:
     embedding: Sequence[str] = ()
     parts: Sequence[str] = ()
     style: Sequence[str] = ()
+    control: Sequence[str] = ()
+    image_prompt: Sequence[str] = ()
     then: Sequence[str] = ()
     region: Sequence[str] = ()
 
@@ -55,7 +58,9 @@ def compose(prompt: str, **wishes: Unpack[Wishes]) -> Recipe:
     `parts` are files of an autoencoder or of text encoders that are used instead of the model's own.
     `dialect` None is A1111's. `{a|b}` and `__name__` are chosen with the seed, unless the dialect is `plain`; `style`
     are names in the `styles.csv` of the model folders. `image` is a picture to start from; `then` are further passes,
-    as `scale=2,strength=0.5`, and `region` texts for parts of the picture, as `0,0,0.5,1:a red apple`.
+    as `scale=2,strength=0.5`, and `region` texts for parts of the picture, as `0,0,0.5,1:a red apple`. `control` are
+    ControlNets and T2I-Adapters as `FILE:canny,image=photo.png`, `image_prompt` IP-Adapters as
+    `FILE:photo.png,weight=0.6`.
     Raises BadValue and UnknownName for values no recipe may have, and what finding the model raises.
     """
     flat: dict[str, object] = {"prompt": prompt, **wishes}
@@ -82,6 +87,7 @@ def compose_flat(flat: Mapping[str, object], lists: Lists = NONE) -> Recipe:
     source = flat.pop("source", None)
     flat = {**flat, "prompt": text} if named else flat
     recipe = with_guides(assemble(flat, _defaults(flat, family)), lists.guide)
+    recipe = with_controls(recipe, lists.control, lists.image_prompt)
     recipe = starting.hashed(starting.checked_mask(_with_regions(recipe, lists.region), family))
     if source is not None:
         recipe = recipe.model_copy(update={"prompt": recipe.prompt.model_copy(update={"source": source})})

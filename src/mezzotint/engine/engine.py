@@ -11,6 +11,7 @@ import torch
 
 from mezzotint import __version__
 from mezzotint.engine import stages
+from mezzotint.engine.followed import followed
 from mezzotint.engine.guiding import guiding_of
 from mezzotint.engine.model import Models, Opened
 from mezzotint.engine.placement import Placement, place
@@ -101,7 +102,8 @@ class _Run:
             begun = stages.begin(opened.model, walked, device, drawn_on.ground, drawn_on.left)
             steered = stages.encode(opened.model, walked, guiding.texts, device, taught, drawn_on.seen)
             shares = shares_of(walked, *begun.x.shape[-2:])
-            denoise = stages.denoiser(drawing, walked[0], steered, guiding, len(recipes), shares)
+            followers = followed(opened, walked, drawn_on, left, begun.plan)
+            denoise = stages.denoiser(drawing, walked[0], steered, guiding, len(recipes), shares, followers)
             steps = stages.sample(denoise, begun, use)
         steps_left, latent = len(begun.plan), begun.x
         yield Prepared(len(recipes), steps_left, opened.model.family.name, number + 1, len(first.passes))

@@ -15,16 +15,14 @@ import torch
 from mezzotint.adapters.merged import Use
 from mezzotint.adapters.model import ModelAdapters, original_of
 from mezzotint.adapters.words import ModelWords
+from mezzotint.engine.control_nets import ControlNets
+from mezzotint.engine.identity import Identity, identity, sha256_of
 from mezzotint.engine.placement import DTYPES, Placement
 from mezzotint.families.family import Model
 from mezzotint.families.registry import Located, files_of, find, open_model
 from mezzotint.families.taught import TaughtWords
 from mezzotint.values.errors import BadModelFile, ModelNotFound
 from mezzotint.values.recipe import AdapterUse, InversionUse, ModelUse
-from mezzotint.weights.hashes import Told, file_hash
-
-Identity = tuple[tuple[str, int, int, int], ...]
-"""Name, inode, size and time of change of every file of a model."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,11 @@ class Opened:
         if not uses and "adapters" not in self.__dict__:
             return ()
         return self.adapters.opened([(path_of(use), use.weight, use.text_weight) for use in uses])
+
+    @cached_property
+    def controls(self) -> ControlNets:
+        """The networks that are open to steer this model."""
+        return ControlNets(self.model.denoiser, self.dtype)
 
     @cached_property
     def words(self) -> ModelWords:
@@ -115,22 +118,6 @@ class Models:
         model.denoiser.to(device, dtype)
         model.autoencoder.to(device, decoded)
         return Opened(model, dtype, located)
-
-
-def identity(path: Path) -> Identity:
-    """What changes when a file, or any file of a folder, is exchanged."""
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
-    stats = [(str(p), p.stat()) for p in files]
-    return tuple((name, s.st_ino, s.st_size, s.st_mtime_ns) for name, s in stats)
-
-
-def sha256_of(path: Path, told: Told | None = None) -> str:
-    """The hash of a file's bytes; `told` hears of the reading. Raises ModelNotFound."""
-    try:
-        with open(path, "rb") as file:
-            return file_hash(file, path, told)
-    except (OSError, ValueError):
-        raise ModelNotFound(str(path), "check the path of the adapter: there is no such file") from None
 
 
 def _verify(uses: Sequence[AdapterUse | InversionUse]) -> None:

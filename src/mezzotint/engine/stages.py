@@ -34,6 +34,8 @@ from mezzotint.diffusion.plan import Plan, make_plan, plan_of
 from mezzotint.diffusion.samplers.registry import SAMPLERS
 from mezzotint.diffusion.samplers.step import Step, Tuning
 from mezzotint.diffusion.spacings import SPACINGS
+from mezzotint.diffusion.tiles import Tile
+from mezzotint.engine.following import Follower, Following, following, rows_of
 from mezzotint.engine.ground import Ground
 from mezzotint.engine.guiding import Guiding
 from mezzotint.engine.model import Opened
@@ -176,12 +178,13 @@ def denoiser(
     guiding: Guiding,
     count: int,
     shares: Tensor | None = None,
+    followers: Sequence[Follower] = (),
 ) -> Denoiser:
     """The denoiser that the sampler wants for one run over `count` pictures, drawn as `walk`, with what `encode`
-    gave; `shares` R N 1 h w are how much the texts of regions count."""
+    gave; `shares` R N 1 h w are how much the texts of regions count, and `followers` add what they see in pictures."""
 
-    def call_of(steered: Steering, count: int) -> RequestCall:
-        return _call(opened, steered, guiding.inject, count)
+    def call_of(steered: Steering, count: int, tiles: Sequence[Tile] | None) -> RequestCall:
+        return _call(opened, steered, guiding.inject, count, following(followers, tiles))
 
     ask = asker(over_tiles(walk, opened.model.family, steered, count, call_of), opened.model.prediction)
     ask = ask if steered.plain else composed(ask, steered.weights)
@@ -197,7 +200,9 @@ def settled(latent: Tensor, ground: Ground | None) -> Tensor:
     return share * latent + (1 - share) * ground.clean
 
 
-def _call(opened: Opened, steered: Steering, inject: Mapping[str, Inject], count: int) -> RequestCall:
+def _call(
+    opened: Opened, steered: Steering, inject: Mapping[str, Inject], count: int, add: Following
+) -> RequestCall:
     """One call of the network for every length of text, which is one call for most prompts."""
     network, dtype = opened.model.denoiser, opened.dtype
 
@@ -214,7 +219,9 @@ def _call(opened: Opened, steered: Steering, inject: Mapping[str, Inject], count
         parts: list[tuple[Tensor, Output]] = []
         for places, cond in placed:
             rows = slice(None) if len(placed) == 1 else places
-            parts.append((places, network(inputs[rows], times[rows], cond, touch)))
+            x, at = inputs[rows], times[rows]
+            added = add(request.level.step, rows_of(x, at, cond, places, request.texts, count))
+            parts.append((places, network(x, at, cond, touch.beside(added))))
         output = parts[0][1] if len(parts) == 1 else _whole(parts, copies * count)
         taps = {site: tap.reshape(copies, count, *tap.shape[1:]) for site, tap in output.taps.items()}
         return Reply(output.sample.reshape(copies, count, *output.sample.shape[1:]), taps)

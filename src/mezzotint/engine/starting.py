@@ -7,7 +7,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
-from mezzotint.engine.pictures import picture_hash, picture_path
+from mezzotint.engine.controlled import handed_on, hashed_controls, known
+from mezzotint.engine.pictures import picture_path
 from mezzotint.families.family import Family
 from mezzotint.families.look import MASK
 from mezzotint.values import pass_text
@@ -75,26 +76,23 @@ def _regions_hashed(prompt: Prompt) -> Prompt:
     masked = [
         one
         if one.mask is None
-        else one.model_copy(update={"mask": PictureUse.model_validate(_known(one.mask))})
+        else one.model_copy(update={"mask": PictureUse.model_validate(known(one.mask))})
         for one in prompt.regions
     ]
     return prompt.model_copy(update={"regions": tuple(masked)}) if prompt.regions else prompt
 
 
 def _hashed(use: Pass) -> Pass:
+    use = use.model_copy(update=hashed_controls(use))
     source = use.source
     if source is None:
         return use
     if source.picture is not None:
-        source = source.model_copy(update={"picture": InitPicture.model_validate(_known(source.picture))})
+        source = source.model_copy(update={"picture": InitPicture.model_validate(known(source.picture))})
     if source.mask is not None and source.mask.picture is not None:
-        picture = MaskPicture.model_validate(_known(source.mask.picture))
+        picture = MaskPicture.model_validate(known(source.mask.picture))
         source = source.model_copy(update={"mask": source.mask.model_copy(update={"picture": picture})})
     return use.model_copy(update={"source": source})
-
-
-def _known(use: PictureUse) -> dict[str, object]:
-    return {"file": use.file, "sha256": use.sha256 or picture_hash(picture_path(use))}
 
 
 def followed(recipe: Recipe, texts: Sequence[str], family_of: FamilyOf) -> Recipe:
@@ -142,6 +140,7 @@ def _after(recipe: Recipe, given: Mapping[str, object], family_of: FamilyOf) -> 
     if model is None:
         update["model"] = first.model
         update["guides"] = _guides(first, made, own)
+        update.update(handed_on(first))
     if pass_text.PROMPT in given or pass_text.NEGATIVE in given:
         update["prompt"] = _prompt(recipe.prompt, given)
     return made.model_copy(update=update)

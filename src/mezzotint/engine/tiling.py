@@ -4,7 +4,7 @@ Takes what one pass says of tiles and an opened model, gives the model for such 
 its tiles. Knows no network's inside and no sampler.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
@@ -28,8 +28,8 @@ from mezzotint.values.tiling import Tiling
 TOGETHER = 4
 """Tiles of one call in fast numerics."""
 
-CallOf = Callable[[Steering, int], RequestCall]
-"""`(what steers, how many pictures) -> the call of the network`."""
+CallOf = Callable[[Steering, int, Sequence[Tile] | None], RequestCall]
+"""`(what steers, how many pictures, at which tiles) -> the call of the network`; None: the whole pictures."""
 
 
 def tiles_for(walk: Walk, family: Family) -> tuple[Tile, ...]:
@@ -52,12 +52,12 @@ def over_tiles(walk: Walk, family: Family, steered: Steering, count: int, call_o
     tiles, each with the sizes and planes of its place."""
     tiling, tiles = walk.use.tiling, tiles_for(walk, family)
     if len(tiles) == 1:
-        return call_of(steered, count)
+        return call_of(steered, count, None)
 
     @cache
     def call(group: tuple[Tile, ...]) -> RequestCall:
         parts = [partial(_cut, tile=tile, family=family) for tile in group]
-        return call_of(steered.over(parts), count * len(group))
+        return call_of(steered.over(parts), count * len(group), group)
 
     together = TOGETHER if walk.recipe.numerics.mode == "fast" else 1
     window = WINDOWS[tiling.window or "smooth"]
@@ -85,13 +85,13 @@ def for_picture(opened: Opened, walk: Walk) -> Opened:
     if isinstance(model.denoiser, MMDiT):
         told = f"{model.family.title} has no convolutions that could go on at the edge"
         raise BadValue("seamless", told, "use a model with a UNet (Stable Diffusion 1, 2 or XL)")
-    denoiser = wrapped(model.denoiser, _left_to_wrap(walk, model.family))
+    denoiser = wrapped(model.denoiser, left_to_wrap(walk, model.family))
     autoencoder = wrapped(model.autoencoder, seamless)
     return replace(opened, model=replace(model, denoiser=denoiser, autoencoder=autoencoder))
 
 
-def _left_to_wrap(walk: Walk, family: Family) -> str | None:
-    """The axes of a seamless picture along which a tile is all of it."""
+def left_to_wrap(walk: Walk, family: Family) -> str | None:
+    """The axes of a seamless picture along which a tile is all of it; none of another picture."""
     tile, factor = tiles_for(walk, family)[0], family.latent.factor
     down, across = walk.use.tiling.wraps
     down, across = (

@@ -70,5 +70,7 @@ class Wishes(TypedDict, total=False):
     embedding: Sequence[str] | None
     parts: Sequence[str] | None
     style: Sequence[str] | None
+    control: Sequence[str] | None
+    image_prompt: Sequence[str] | None
     then: Sequence[str] | None
     region: Sequence[str] | None

@@ -5,6 +5,7 @@ was read off the shapes. What does not fit is one typed error that lists it. Kno
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import count
 from typing import TypeVar
 
@@ -17,7 +18,7 @@ from mezzotint.families.sd1 import SD1
 from mezzotint.families.sdxl import SDXL
 from mezzotint.nets.controlnet import ControlNet, ControlNetGeometry
 from mezzotint.nets.t2i_adapter import AdapterGeometry, T2IAdapter
-from mezzotint.nets.unet import Vector
+from mezzotint.nets.unet import UNetGeometry, Vector
 from mezzotint.values.errors import BadModelFile, BadValue
 from mezzotint.weights.files import InMemory, TensorSource
 from mezzotint.weights.layout import Layout, joined
@@ -53,6 +54,51 @@ def open_controlnet(source: TensorSource, heads: tuple[int, ...] | None = None) 
     return filled(lambda: ControlNet(geometry), table.load(source), source.path, table.theirs)
 
 
+def controlnet_for(source: TensorSource, unet: UNetGeometry) -> ControlNet:
+    """The ControlNet in `source` for models with this `unet`. It is a copy of its way down, so what shapes do not tell
+    is as it is there.
+
+    Raises BadModelFile, also for one that was made for other models, and WeightsMismatch.
+    """
+    union = sorted(name for name in source if "control_add_embedding." in name or "task_embedding" in name)
+    if union:
+        told = "is a union of several ControlNets, which cannot be used"
+        raise BadModelFile(source.path, told, "use the ControlNet of one kind of hint")
+    table = controlnet_table(source)
+    geometry = _sized(source, table, lambda shapes: _copied(shapes, unet, source))
+    return filled(lambda: ControlNet(geometry), table.load(source), source.path, table.theirs)
+
+
+def _copied(shapes: Shapes, unet: UNetGeometry, source: TensorSource) -> ControlNetGeometry:
+    channels = tuple(shapes.side(f"down.{i}.resnets.0.conv1.weight", 0) for i in range(shapes.count("down")))
+    context = shapes.side("mid.attention.blocks.0.attn2.k.weight", 1)
+    added = shapes.side("added_in.weight", 1) if shapes.has("added_in.weight") else 0
+    inputs = shapes.side("conv_in.weight", 1)
+    wanted = 0 if unet.added is None else unet.added.width
+    same = (channels, context, added) == (unet.channels, unet.context, wanted)
+    if not same or inputs not in (unet.in_channels, unet.out_channels):
+        raise BadModelFile(
+            source.path,
+            f"is made for a model of widths {_listed(channels)} and text of {context}, this one has "
+            f"{_listed(unet.channels)} and {unet.context}",
+            "use a ControlNet of the family of this model",
+        )
+    return ControlNetGeometry(
+        unet=replace(unet, in_channels=inputs, out_channels=inputs, classes=0),
+        hint=_hint_widths(shapes),
+        pixels=shapes.side("hint.0.weight", 1),
+    )
+
+
+def _listed(widths: tuple[int, ...]) -> str:
+    return ", ".join(map(str, widths))
+
+
+def _hint_widths(shapes: Shapes) -> tuple[int, ...]:
+    # The first convolution of each width keeps the size, the next one goes on to the next width.
+    return tuple(shapes.side(f"hint.{2 * n}.weight", 0) for n in range(shapes.count("hint") // 2))
+
+
 def controlnet_geometry(shapes: Shapes, heads: tuple[int, ...] | None = None) -> ControlNetGeometry:
     """The ControlNet of these weights."""
     linear = shapes.rank("mid.attention.proj_in.weight") == 2
@@ -62,11 +108,9 @@ def controlnet_geometry(shapes: Shapes, heads: tuple[int, ...] | None = None) ->
             return heads
         return tuple(max(1, width // HEAD) if linear else SD1.unet.heads[0] for width in widths)
 
-    # The first convolution of each width keeps the size, the next one goes on to the next width.
-    steps = shapes.count("hint") // 2
     return ControlNetGeometry(
         unet=unet_geometry(shapes, published, 32, _vector, outputs=shapes.side("conv_in.weight", 1)),
-        hint=tuple(shapes.side(f"hint.{2 * n}.weight", 0) for n in range(steps)),
+        hint=_hint_widths(shapes),
         pixels=shapes.side("hint.0.weight", 1),
     )
 
@@ -86,6 +130,19 @@ def open_adapter(source: TensorSource) -> T2IAdapter:
     table = adapter_table(source)
     geometry = _sized(source, table, adapter_geometry)
     return filled(lambda: T2IAdapter(geometry), table.load(source), source.path, table.theirs)
+
+
+def adapter_for(source: TensorSource, unet: UNetGeometry) -> T2IAdapter:
+    """The T2I-Adapter in `source` for models with this `unet`. Raises as `controlnet_for` does."""
+    adapter = open_adapter(source)
+    widths, known = adapter.geometry.channels, (*unet.channels, unet.channels[-1])
+    if widths != known[: len(widths)]:
+        raise BadModelFile(
+            source.path,
+            f"is made for a model of widths {_listed(widths)}, this one has {_listed(unet.channels)}",
+            "use a T2I-Adapter of the family of this model",
+        )
+    return adapter
 
 
 def adapter_table(names: Iterable[str]) -> Layout:

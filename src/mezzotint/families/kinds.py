@@ -10,6 +10,7 @@ from types import MappingProxyType
 MODEL = "a model"
 UNKNOWN = "something unknown"
 LORA, INVERSION, IMAGE_PROMPT = "a LoRA", "a textual inversion", "an IP-Adapter"
+CONTROLNET, ADAPTER = "a ControlNet", "a T2I-Adapter"
 HYPERNETWORK = "a hypernetwork"
 
 ADD_ONS: Mapping[str, re.Pattern[str]] = MappingProxyType(
@@ -22,8 +23,8 @@ ADD_ONS: Mapping[str, re.Pattern[str]] = MappingProxyType(
             r".*(?:\blora_(?:up|down|A|B)\b|_lora\.|\.lora\.|^(?:unet|text_encoder):\d+:|^lora_(?:unet|te\d?)_"
             r"|\.(?:hada_w1_a|lokr_w[12](?:_a)?|oft_blocks|oft_diag|on_input|ia3_l)\b)"
         ),
-        "a ControlNet": re.compile(r"(?:control_model|controlnet_cond_embedding)\."),
-        "a T2I-Adapter": re.compile(r"(?:body\.\d+\.(?:block[12]|in_conv|body)\.|adapter\.)"),
+        CONTROLNET: re.compile(r"(?:control_model|controlnet_cond_embedding|input_hint_block)\."),
+        ADAPTER: re.compile(r"(?:body\.\d+\.(?:block[12]|in_conv|body)\.|adapter\.)"),
         "an upscaler of pictures": re.compile(
             r"(?:(?:body|RRDB_trunk)\.\d+\.(?:rdb|RDB)1\.|model\.1\.sub\.\d+\.|layers\.\d+\.residual_group\.)"
         ),
@@ -58,6 +59,9 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         MODEL: "--model",
         LORA: "--lora",
         INVERSION: "--embedding",
+        CONTROLNET: "--control",
+        ADAPTER: "--control",
+        IMAGE_PROMPT: "--image-prompt",
         "an autoencoder alone": "--autoencoder",
         "a text encoder alone": "--text-encoder",
     }

@@ -88,6 +88,19 @@ class Inject:
     skips: frozenset[str] = frozenset()
     taps: frozenset[str] = frozenset()
 
+    def beside(self, other: "Inject") -> "Inject":
+        """Both at once: residuals of one site are summed; what `other` computes instead of an attention wins."""
+        residuals = dict(self.residuals)
+        for site, residual in other.residuals.items():
+            residuals[site] = residuals[site] + residual if site in residuals else residual
+        return Inject(
+            MappingProxyType(residuals),
+            MappingProxyType({**self.streams, **other.streams}),
+            MappingProxyType({**self.attend, **other.attend}),
+            self.skips | other.skips,
+            self.taps | other.taps,
+        )
+
 
 @dataclass(frozen=True)
 class Output:

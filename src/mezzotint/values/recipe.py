@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from mezzotint.values.controls import Controls, ImagePrompts
 from mezzotint.values.errors import BadValue, shorten
 from mezzotint.values.guides import Guides
 from mezzotint.values.names import (
@@ -184,6 +185,7 @@ class Pass(Value):
     `sigmas`, one for each step, take the place of the spacing. `source` is what it starts from (None: noise), `scale`
     how many times larger it draws than the pass before, `span` the part of the way that it walks. `prompt` None is the
     recipe's; `adapters` None are the recipe's where the model is that of the first pass, and none elsewhere.
+    `controls` and `image_prompts` are what the model follows besides the prompt.
     """
 
     model: ModelUse = Field(default_factory=ModelUse)
@@ -215,16 +217,21 @@ class Pass(Value):
     ] = None
     steps: Annotated[int, option("steps", "number of denoising steps", least=1, most=1000)]
     guides: Guides = ()
+    controls: Controls = ()
+    image_prompts: ImagePrompts = ()
     tiling: Tiling = Field(default_factory=Tiling)
 
     @model_validator(mode="after")
-    def _one_step_for_each_sigma(self) -> Self:
+    def _consistent(self) -> Self:
         if self.sigmas is not None and self.steps != len(self.sigmas):
             told = f"is {self.steps}, but there are {len(self.sigmas)} sigmas"
             raise BadValue("steps", told, "leave it out or give as many")
         if self.span.start and (self.source is None or self.source.start != "kept"):
             told = "only a pass that goes on where another one stopped begins in the middle"
             raise BadValue("span", told, "use a strength below 1")
+        if self.source is None and any(use.picture is None for use in self.controls):
+            hint = "write image=FILE behind the control, or start from a picture with --image"
+            raise BadValue("control", "there is no picture to follow", hint)
         return self
 
 

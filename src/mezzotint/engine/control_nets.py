@@ -1,0 +1,92 @@
+"""The networks that steer one opened model, kept beside it: ControlNets, T2I-Adapters, IP-Adapters and their eyes.
+
+Takes what recipes name. Gives networks on the model's device and in its precision; one whose file has changed is opened
+again. Knows no picture.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar, cast
+
+import torch
+from torch import nn
+
+from mezzotint.adapters.image_prompt import image_prompt_at
+from mezzotint.engine.identity import Identity, identity, sha256_of
+from mezzotint.families.control_nets import Network, control_path, existing, open_control
+from mezzotint.families.standing import vision_at
+from mezzotint.nets.image_prompt import ImagePrompt
+from mezzotint.nets.unet import UNet, UNetGeometry
+from mezzotint.nets.vision import ClipVision
+from mezzotint.values.controls import ControlUse, ImagePromptUse
+from mezzotint.values.errors import BadModelFile, BadValue, ModelNotFound
+
+KEPT = 16
+"""The most networks that are kept open; one pass may need two for each of its image prompts."""
+ENCODERS = ("image_encoder", "../image_encoder", "../models/image_encoder")
+"""Where the vision tower of an IP-Adapter lies, seen from the folder of its file."""
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+class ControlNets:
+    """The networks that steer `denoiser`; the least lately used one is closed."""
+
+    def __init__(self, denoiser: nn.Module, dtype: torch.dtype) -> None:
+        self._denoiser = denoiser
+        self._dtype = dtype
+        self._open: OrderedDict[tuple[str, Identity], nn.Module] = OrderedDict()
+
+    def control(self, use: ControlUse) -> Network:
+        """The network of `use`. Raises what opening it raises, and BadModelFile for another hash than asked for."""
+        unet = self._unet("control", "a ControlNet")
+        path = control_path(use.file)
+        _verify(path, use.sha256)
+        return self._kept("control", path, lambda: open_control(path, unet))
+
+    def prompt(self, use: ImagePromptUse) -> ImagePrompt:
+        """The IP-Adapter of `use`. Raises as `control` does."""
+        unet = self._unet("image_prompt", "an IP-Adapter")
+        path = existing(use.file, "give the path of an IP-Adapter with --image-prompt")
+        _verify(path, use.sha256)
+        return self._kept("prompt", path, lambda: image_prompt_at(path, unet))
+
+    def encoder(self, use: ImagePromptUse) -> ClipVision:
+        """The vision tower that the IP-Adapter of `use` looks through. Raises as `control` does."""
+        if use.encoder is not None:
+            path = existing(use.encoder, "give the path of a CLIP vision tower: encoder=FILE")
+        else:
+            above = Path(use.file).expanduser()
+            above = above if above.is_dir() else above.parent
+            places = [above / place for place in ENCODERS]
+            path = next((place for place in places if place.is_dir()), None)
+            if path is None:
+                hint = "put the image_encoder folder beside the adapter, or say encoder=FILE"
+                raise ModelNotFound("image_encoder", hint)
+        return self._kept("encoder", path, lambda: vision_at(path))
+
+    def _unet(self, field: str, what: str) -> UNetGeometry:
+        if not isinstance(self._denoiser, UNet):
+            raise BadValue(
+                field, f"this model has no UNet that {what} could steer", "use a model with a UNet"
+            )
+        return self._denoiser.geometry
+
+    def _kept(self, kind: str, path: Path, make: Callable[[], Module]) -> Module:
+        key = (kind, identity(path))
+        network = self._open.get(key)
+        if network is None:
+            device = next(self._denoiser.parameters()).device
+            network = make().to(device, self._dtype).requires_grad_(False)
+        self._open[key] = network
+        self._open.move_to_end(key)
+        while len(self._open) > KEPT:
+            self._open.popitem(last=False)
+        return cast(Module, network)
+
+
+def _verify(path: Path, sha256: str | None) -> None:
+    if sha256 is not None and sha256 != sha256_of(path):
+        hint = "use the file that the recipe names, or leave sha256 out"
+        raise BadModelFile(path, "its hash is not the one asked for", hint)

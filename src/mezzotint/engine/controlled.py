@@ -1,0 +1,61 @@
+"""What a recipe says of controls and image prompts, completed: read from text, with the hashes of their pictures.
+
+Takes text and recipes, gives recipes. Hashes pictures, opens no network.
+"""
+
+from collections.abc import Sequence
+
+from mezzotint.engine.hinting import known_hint
+from mezzotint.engine.pictures import picture_hash, picture_path
+from mezzotint.values.control_text import control_from_text, image_prompt_from_text
+from mezzotint.values.controls import ControlUse
+from mezzotint.values.recipe import Pass, Recipe
+from mezzotint.values.source import PictureUse
+
+
+def with_controls(recipe: Recipe, controls: Sequence[str], image_prompts: Sequence[str]) -> Recipe:
+    """`recipe` with the controls and image prompts of these texts in its first pass.
+
+    Raises BadValue and UnknownName, also for a hint that there is not.
+    """
+    if not controls and not image_prompts:
+        return recipe
+    uses = tuple(map(control_from_text, controls))
+    for use in uses:
+        if use.hint is not None:
+            known_hint(use.hint)
+    first, *others = recipe.passes
+    update = {"controls": uses, "image_prompts": tuple(map(image_prompt_from_text, image_prompts))}
+    return recipe.model_copy(update={"passes": (first.model_copy(update=update), *others)})
+
+
+def hashed_controls(use: Pass) -> dict[str, object]:
+    """The controls and image prompts of a pass with the hash of every picture. Raises BadPicture."""
+    controls = tuple(one.model_copy(update={"picture": _known(one.picture)}) for one in use.controls)
+    prompts = tuple(
+        one.model_copy(update={"pictures": tuple(map(_known, one.pictures)), "mask": _known(one.mask)})
+        for one in use.image_prompts
+    )
+    return {"controls": controls, "image_prompts": prompts}
+
+
+def handed_on(first: Pass) -> dict[str, object]:
+    """What a further pass of the same model follows: all that the first one does, and the same pictures."""
+    picture = first.source and first.source.picture
+
+    def seen(use: ControlUse) -> ControlUse:
+        if use.picture is not None or picture is None:
+            return use
+        same = PictureUse(file=picture.file, sha256=picture.sha256)
+        return use.model_copy(update={"picture": same})
+
+    return {"controls": tuple(map(seen, first.controls)), "image_prompts": first.image_prompts}
+
+
+def known(use: PictureUse) -> dict[str, object]:
+    """The fields of `use` with its hash. Raises BadPicture."""
+    return {"file": use.file, "sha256": use.sha256 or picture_hash(picture_path(use))}
+
+
+def _known(use: PictureUse | None) -> PictureUse | None:
+    return None if use is None else PictureUse.model_validate(known(use))

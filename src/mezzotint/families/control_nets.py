@@ -1,0 +1,75 @@
+"""The network that a control names: a ControlNet or T2I-Adapter in a file or folder, or a built-in partner.
+
+Takes what people write and the geometry of the UNet that is to be controlled. Gives a network in float32 and evaluation
+mode; what does not fit that UNet is one typed error. Knows no picture and no strength.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from mezzotint.families import mini, partners
+from mezzotint.families.controls import adapter_for, controlnet_for
+from mezzotint.families.kinds import ADAPTER, CONTROLNET, hint_for, kind_of
+from mezzotint.families.standing import CONTROL, Settings, Standing, check_settings, standing
+from mezzotint.nets.controlnet import ControlNet
+from mezzotint.nets.t2i_adapter import T2IAdapter
+from mezzotint.nets.unet import UNetGeometry
+from mezzotint.values.errors import BadModelFile, ModelNotFound, shorten
+
+Network = ControlNet | T2IAdapter
+PARTNERS = (partners.EDGES,)
+"""The controls of the embedded model that come with the program, by name."""
+FIXED: Settings = MappingProxyType({name: known for name, known in CONTROL.items() if "norm" not in name})
+"""The settings of a ControlNet that its UNet does not decide."""
+OPENERS: Mapping[str, Callable[[Standing, UNetGeometry], Network]] = MappingProxyType(
+    {
+        CONTROLNET: lambda found, unet: controlnet_for(found.source, unet),
+        ADAPTER: lambda found, unet: adapter_for(found.source, unet),
+    }
+)
+
+
+def control_path(name: str) -> Path:
+    """Where the control that people call `name` lies: a path, or the folder of a built-in one. Raises ModelNotFound."""
+    if name in PARTNERS:
+        return partners.shipped(name)
+    return existing(name, f"give the path of a ControlNet or T2I-Adapter, or use {', '.join(PARTNERS)}")
+
+
+def existing(name: str, hint: str) -> Path:
+    """`name` as a path at which something lies. Raises ModelNotFound with the `hint`."""
+    try:
+        path = Path(name).expanduser()
+        found = path.exists()
+    except (OSError, RuntimeError, ValueError):
+        found, path = False, Path()
+    if not found:
+        raise ModelNotFound(name, hint)
+    return path
+
+
+def open_control(path: Path, unet: UNetGeometry) -> Network:
+    """The ControlNet or T2I-Adapter at `path` for models with this `unet`.
+
+    Raises ModelNotFound, PickleRefused, Ambiguous, WeightsMismatch, and BadModelFile: for another kind of file, and for
+    a network that was made for other models.
+    """
+    if (path / mini.GEOMETRY).is_file() or path.name in PARTNERS:
+        return _partner(path, unet)
+    found = standing(path)
+    kind = kind_of(found.source)
+    if kind not in OPENERS:
+        hint = hint_for(kind, "use a ControlNet or T2I-Adapter of Stable Diffusion 1, 2 or XL")
+        raise BadModelFile(path, f"is {kind}, nothing that --control takes", hint)
+    check_settings(found, FIXED)
+    return OPENERS[kind](found, unet)
+
+
+def _partner(path: Path, unet: UNetGeometry) -> ControlNet:
+    network = partners.open_edges(path)
+    own = network.control.unet
+    if (own.channels, own.context) != (unet.channels, unet.context):
+        told = f"{shorten(path.name)} is a partner of the embedded model and fits no other"
+        raise BadModelFile(path, told, "draw with --model mini")
+    return network

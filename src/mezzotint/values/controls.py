@@ -1,0 +1,86 @@
+"""What else steers a pass besides texts: pictures that a network follows, and pictures as prompts.
+
+Takes plain values, gives frozen records. Networks and pictures are named by file and are not opened here. Knows no
+model and no tensor.
+"""
+
+from typing import Annotated, Self, TypeVar
+
+from pydantic import Field, StringConstraints, model_validator
+
+from mezzotint.values.errors import BadValue
+from mezzotint.values.source import PictureUse, Sha256
+from mezzotint.values.value import LISTED, POSITIVE_ZERO, Value, one_of, plain_text
+
+MAX_CONTROLS = 8
+MAX_PICTURES = 16
+"""The most pictures of one image prompt."""
+MODES = ("balanced", "prompt", "control")
+"""Which of both counts for more where prompt and hint disagree."""
+
+FileText = Annotated[str, StringConstraints(min_length=1, max_length=4096), plain_text("control")]
+HintText = Annotated[str, StringConstraints(min_length=1, max_length=1000), plain_text("hint")]
+Weight = Annotated[float, POSITIVE_ZERO, Field(ge=-10, le=10)]
+Share = Annotated[float, POSITIVE_ZERO, Field(ge=0, le=1)]
+ModeName = Annotated[str, one_of("control mode", MODES)]
+Blocks = Annotated[tuple[Weight, ...], LISTED, Field(min_length=1, max_length=64)]
+Either = TypeVar("Either", bound=Value)
+
+
+def _in_order(use: Either, start: float, stop: float) -> Either:
+    if start > stop:
+        raise BadValue("start", f"{start:g} is after stop, {stop:g}", "put the smaller one first")
+    return use
+
+
+class ControlUse(Value):
+    """A ControlNet or T2I-Adapter, by its `file` or the name of a built-in one, and the `picture` that it follows
+    (None: what the pass starts from).
+
+    `hint` makes of the picture what the network wants to see, as "canny" or "canny:low=50" (None: it is that already).
+    `weight` 1 is as it was trained. It works from the share `start` of the steps that are walked to the share `stop`.
+    With the `mode` "prompt" what it adds is the weaker the nearer to the picture, so that the text counts for more;
+    with "control" it does not work on the negative prompt besides, so that the hint counts for more. `blocks` are
+    weights for everything that it adds, in that order and the middle last. `sha256`, that of the network's file, is
+    verified when given.
+    """
+
+    file: FileText
+    picture: PictureUse | None = None
+    hint: HintText | None = None
+    weight: Weight = 1.0
+    start: Share = 0.0
+    stop: Share = 1.0
+    mode: ModeName = MODES[0]
+    blocks: Blocks | None = None
+    sha256: Sha256 | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        return _in_order(self, self.start, self.stop)
+
+
+class ImagePromptUse(Value):
+    """An IP-Adapter by its `file`, and the `pictures` that it takes for a prompt, all of them together.
+
+    `encoder` is the CLIP vision tower that it was trained with (None: the `image_encoder` folder near the file).
+    `weight`, `start` and `stop` are those of a ControlUse; a white `mask` says where in the picture it counts.
+    `sha256`, that of the adapter's file, is verified when given.
+    """
+
+    file: Annotated[str, StringConstraints(min_length=1, max_length=4096), plain_text("image_prompt")]
+    pictures: Annotated[tuple[PictureUse, ...], LISTED, Field(min_length=1, max_length=MAX_PICTURES)]
+    encoder: Annotated[FileText, plain_text("encoder")] | None = None
+    weight: Weight = 1.0
+    start: Share = 0.0
+    stop: Share = 1.0
+    mask: PictureUse | None = None
+    sha256: Sha256 | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        return _in_order(self, self.start, self.stop)
+
+
+Controls = Annotated[tuple[ControlUse, ...], LISTED, Field(max_length=MAX_CONTROLS)]
+ImagePrompts = Annotated[tuple[ImagePromptUse, ...], LISTED, Field(max_length=MAX_CONTROLS)]

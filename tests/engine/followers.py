@@ -1,0 +1,63 @@
+"""Networks with random weights that steer the toy family, as the files that people have."""
+
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from mezzotint.adapters.image_prompt import PLAIN, PLUS, written
+from mezzotint.families.layouts import controlnet, t2i_adapter, vision_hf
+from mezzotint.families.toy import TOY, random_weight
+from mezzotint.nets.controlnet import ControlNet, ControlNetGeometry
+from mezzotint.nets.image_prompt import ImagePrompt, Resampler, VectorProjection, text_sites
+from mezzotint.nets.t2i_adapter import AdapterGeometry, T2IAdapter
+from mezzotint.nets.unet import UNetGeometry
+from mezzotint.nets.vision import ClipVision, VisionGeometry
+from mezzotint.weights.files import InMemory, save_tensors
+
+TOWER = VisionGeometry(28, 7, 64, 2, 16, 64, "gelu", 20)
+
+
+def weights(net: nn.Module, salt: str = "") -> dict[str, Tensor]:
+    """Random weights, none of them zero."""
+    return {name: random_weight(salt + name, tuple(t.shape)) for name, t in net.state_dict().items()}
+
+
+def filled(net: nn.Module, salt: str = "") -> nn.Module:
+    net.load_state_dict(weights(net, salt))
+    return net.eval()
+
+
+def toy_controlnet(unet: UNetGeometry = TOY.denoiser, salt: str = "") -> ControlNet:
+    return filled(ControlNet(ControlNetGeometry(unet, (4, 8, 8, 16))), salt)
+
+
+def controlnet_file(path: Path, unet: UNetGeometry = TOY.denoiser, salt: str = "") -> Path:
+    net = toy_controlnet(unet, salt)
+    file = controlnet.diffusers(len(net.hint)).export(InMemory(path, net.state_dict()))
+    save_tensors(file, path)
+    return path
+
+
+def adapter_file(path: Path, unet: UNetGeometry = TOY.denoiser) -> Path:
+    halved = (False, *(True for _ in unet.channels[1:]))
+    net = filled(T2IAdapter(AdapterGeometry(unet.channels, halved)))
+    save_tensors(t2i_adapter.DIFFUSERS.export(InMemory(path, net.state_dict())), path)
+    return path
+
+
+def tower_folder(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    net = filled(ClipVision(TOWER))
+    save_tensors(vision_hf.LAYOUT.export(InMemory(path, net.state_dict())), path / "model.safetensors")
+    return path
+
+
+def image_prompt_file(path: Path, unet: UNetGeometry = TOY.denoiser, plus: bool = False) -> Path:
+    """An IP-Adapter at `path`, with its tower in the folder `image_encoder` beside it."""
+    width = unet.context
+    projection = Resampler(TOWER.width, width, 64, 1, tokens=5) if plus else VectorProjection(20, width)
+    net = ImagePrompt(projection, width, text_sites(unet))
+    filled(net)
+    save_tensors(written(net, PLUS if plus else PLAIN), path)
+    tower_folder(path.parent / "image_encoder")
+    return path

@@ -1,0 +1,263 @@
+"""Control: ControlNets, T2I-Adapters and IP-Adapters in a run, alone and together, over tiles, masks and passes."""
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from engine.followers import adapter_file, controlnet_file, image_prompt_file
+from engine.recipes import draw, pixels, recipe
+from mezzotint.engine.engine import Engine
+from mezzotint.families.toy import TOY
+from mezzotint.nets.controlnet import ControlNet
+from mezzotint.values.errors import BadPicture, MezzotintError
+from mezzotint.values.recipe import Recipe
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return Engine("cpu", 1)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A folder with networks and pictures."""
+    folder = tmp_path_factory.mktemp("control")
+    controlnet_file(folder / "net.safetensors")
+    controlnet_file(folder / "other.safetensors", salt="other")
+    adapter_file(folder / "adapter.safetensors")
+    image_prompt_file(folder / "ip.safetensors")
+    (folder / "plus").mkdir()
+    image_prompt_file(folder / "plus" / "ip-plus.safetensors", plus=True)
+    photo = Image.new("RGB", (48, 48), (250, 240, 200))
+    ImageDraw.Draw(photo).ellipse((8, 8, 40, 36), fill=(200, 30, 40))
+    photo.save(folder / "photo.png")
+    photo.rotate(90).point(lambda level: 255 - level).save(folder / "other.png")
+    half = Image.new("L", (48, 48), 0)
+    half.paste(255, (24, 0, 48, 48))
+    half.save(folder / "mask.png")
+    return folder
+
+
+def control(files, settings="", net="net"):
+    return f"{files / net}.safetensors:image={files / 'photo.png'}{settings}"
+
+
+def prompt(files, settings="", net="ip", picture="photo"):
+    return f"{files / net}.safetensors:{files / picture}.png{settings}"
+
+
+def levels(engine, **wishes):
+    return np.asarray(draw(engine, recipe(**{"steps": 4, **wishes})).image, dtype=int)
+
+
+def drawn(engine, **wishes):
+    """The hash of the picture, which is shorter than its bytes where a test fails."""
+    return hashlib.sha256(levels(engine, **wishes).tobytes()).hexdigest()
+
+
+def test_each_of_them_changes_the_picture_and_no_two_do_the_same(engine, files):
+    found = [
+        drawn(engine),
+        drawn(engine, control=[control(files)]),
+        drawn(engine, control=[control(files, ",hint=tile:down=2")]),
+        drawn(engine, control=[control(files, net="other")]),
+        drawn(engine, control=[control(files, net="adapter")]),
+        drawn(engine, control=[control(files), control(files, net="other")]),
+        drawn(engine, control=[control(files, ",weight=0.5")]),
+        drawn(engine, control=[control(files, ",mode=prompt")]),
+        drawn(engine, control=[control(files, ",mode=control")]),
+        drawn(engine, control=[control(files, ",blocks=1+0+1+0+1")]),
+        drawn(engine, control=[control(files, ",stop=0.5")]),
+        drawn(engine, control=[control(files, ",start=0.5")]),
+        drawn(engine, image_prompt=[prompt(files)]),
+        drawn(engine, image_prompt=[prompt(files, picture="other")]),
+        drawn(engine, image_prompt=[prompt(files, net="plus/ip-plus")]),
+        drawn(engine, image_prompt=[prompt(files, f",mask={files / 'mask.png'}")]),
+        drawn(engine, image_prompt=[prompt(files)], control=[control(files)]),
+    ]
+    assert len(set(found)) == len(found)
+
+
+@pytest.mark.parametrize("settings", [",weight=0", ",start=0.9,stop=0.95", ",blocks=0+0+0+0+0"])
+def test_what_has_no_weight_or_no_step_changes_no_bit(engine, files, settings):
+    assert drawn(engine, control=[control(files, settings)]) == drawn(engine)
+
+
+def test_of_no_weight_in_image_prompts_nothing_is_seen(engine, files):
+    assert drawn(engine, image_prompt=[prompt(files, ",weight=0")]) == drawn(engine)
+
+
+def test_out_of_its_steps_a_network_is_not_asked(engine, files, monkeypatch):
+    asked, forward = [], ControlNet.forward
+
+    def counting(self, x, *rest):
+        asked.append(len(x))
+        return forward(self, x, *rest)
+
+    monkeypatch.setattr(ControlNet, "forward", counting)
+    drawn(engine, control=[control(files, ",start=0.25,stop=0.75")])
+    assert asked == [2, 2]
+    asked.clear()
+    drawn(engine, control=[control(files, ",mode=control")])
+    assert asked == [1] * 4
+
+
+def test_one_at_half_the_weight_twice_is_one(engine, files):
+    one = levels(engine, control=[control(files)])
+    halves = levels(engine, control=[control(files, ",weight=0.5")] * 2)
+    assert np.abs(one - halves).max() <= 1
+
+
+def test_two_pictures_of_one_image_prompt_are_two_prompts(engine, files):
+    both = f"{files / 'ip.safetensors'}:{files / 'photo.png'}+{files / 'other.png'}"
+    found = {drawn(engine, image_prompt=[p]) for p in (both, prompt(files), prompt(files, picture="other"))}
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize("mode", ["exact", "fast"])
+def test_a_batch_is_drawn_as_each_alone(engine, files, mode):
+    """In exact numerics bit for bit."""
+    wishes = {
+        "control": [control(files, ",mode=control"), control(files, net="adapter")],
+        "image_prompt": [prompt(files, f",mask={files / 'mask.png'}")],
+        "numerics": mode,
+    }
+    recipes = [recipe(text, seed=seed, **wishes) for text, seed in (("a", 1), ("a red apple", 2), ("b", 3))]
+    together = pixels(engine, recipes)
+    alone = [pixels(engine, [one])[0] for one in recipes]
+    if mode == "exact":
+        assert together == alone
+    for one, other in zip(together, alone, strict=True):
+        parts = (np.frombuffer(part, dtype=np.uint8).astype(int) for part in (one, other))
+        assert np.abs(np.subtract(*parts)).max() <= 1
+
+
+def test_the_hint_is_of_the_source_where_no_picture_is_named(engine, files):
+    wishes = {"image": files / "photo.png", "strength": 0.5}
+    own = drawn(engine, control=[f"{files / 'net.safetensors'}"], **wishes)
+    assert own == drawn(engine, control=[control(files)], **wishes)
+    assert own != drawn(engine, **wishes)
+
+
+def test_with_a_mask_and_a_second_pass(engine, files):
+    wishes = {"image": files / "photo.png", "mask": files / "mask.png", "then": ["scale=1.5,strength=0.6"]}
+    with_it = drawn(engine, control=[control(files)], image_prompt=[prompt(files)], **wishes)
+    assert with_it != drawn(engine, **wishes)
+
+
+def test_a_further_pass_follows_what_the_first_one_did(engine, files):
+    one = recipe(control=[control(files)], image_prompt=[prompt(files)], then=["scale=2"])
+    first, second = one.passes
+    assert second.controls == first.controls and second.image_prompts == first.image_prompts
+    alone = one.model_copy(update={"passes": (first, second.model_copy(update={"controls": ()}))})
+    assert draw(engine, one).image != draw(engine, alone).image
+
+
+def test_a_further_pass_may_follow_what_the_first_one_drew(engine, files):
+    one = recipe(then=["scale=2"])
+    net = {"file": str(files / "net.safetensors")}
+    first, second = one.passes
+    held = second.model_validate({**dict(second), "controls": [net]})
+    changed = one.model_copy(update={"passes": (first, held)})
+    assert draw(engine, changed).image != draw(engine, one).image
+
+
+def test_only_the_masked_part_sees_its_part_of_the_hint(engine, files):
+    wishes = {
+        "image": files / "photo.png",
+        "mask": files / "mask.png",
+        "mask_area": "masked",
+        "mask_padding": 0,
+    }
+    own = drawn(engine, control=[f"{files / 'net.safetensors'}"], **wishes)
+    assert own == drawn(engine, control=[control(files)], **wishes)
+
+
+def test_over_tiles_each_sees_its_part_of_the_hint(engine, files):
+    """One tile that is all of the picture is the picture; several are not far from it and see the hint."""
+    wishes = {"width": 64, "height": 48, "control": [control(files), control(files, net="adapter")]}
+    whole = drawn(engine, **wishes)
+    assert drawn(engine, **wishes, tile=64) == whole
+    for numerics in ("exact", "fast"):
+        tiled = drawn(engine, **wishes, tile=32, tile_overlap=16, numerics=numerics)
+        assert tiled != drawn(engine, **{**wishes, "control": []}, tile=32, tile_overlap=16)
+
+
+def test_a_seamless_picture_follows_a_hint(engine, files):
+    found = {drawn(engine, control=[control(files)], seamless=axes) for axes in (None, "x", "both")}
+    assert len(found) == 3
+
+
+def test_guides_that_touch_the_network_work_beside_controls(engine, files):
+    wishes = {"control": [control(files)], "image_prompt": [prompt(files)], "negative": "blue"}
+    found = {drawn(engine, guide=[guide], **wishes) for guide in ("pag:2", "sag:1", "perp-neg")}
+    assert len(found | {drawn(engine, **wishes)}) == 4
+
+
+def test_the_recipe_knows_the_content_of_its_pictures(engine, files, tmp_path):
+    copy = tmp_path / "copy.png"
+    copy.write_bytes((files / "photo.png").read_bytes())
+    one = recipe(control=[f"{files / 'net.safetensors'}:image={copy}"])
+    assert one == Recipe.from_json(one.to_json())
+    assert one.passes[0].controls[0].picture.sha256 is not None
+    Image.new("RGB", (48, 48)).save(copy)
+    with pytest.raises(BadPicture, match="not the picture that was asked for"):
+        draw(engine, one)
+
+
+def refused(engine, text, **wishes):
+    with pytest.raises(MezzotintError, match=text):
+        draw(engine, recipe(**wishes))
+
+
+def test_what_does_not_fit_is_refused(engine, files, tmp_path):
+    net, photo = files / "net.safetensors", files / "photo.png"
+    refused(engine, "no picture to follow", control=[f"{net}:canny"])
+    refused(engine, "no model 'nowhere'", control=[f"nowhere:image={photo}"])
+    refused(engine, "No such file|no such file", control=[f"{net}:image=nowhere.png"])
+    refused(engine, "unknown hint 'cany'", control=[f"{net}:cany,image={photo}"])
+    refused(engine, "control weight: 20.0 is out of range", control=[control(files, ",weight=20")])
+    refused(engine, "did you mean prompt", control=[control(files, ",mode=promt")])
+    refused(engine, "is after stop", control=[control(files, ",start=0.6,stop=0.5")])
+    refused(engine, "give 5", control=[control(files, ",blocks=1+1")])
+    refused(engine, "use at most 8", control=[control(files)] * 9)
+    refused(engine, "names no picture", image_prompt=[f"{net}"])
+    refused(engine, "--image-prompt", control=[control(files, net="ip")])
+    refused(engine, "--control", image_prompt=[prompt(files, net="net")])
+    refused(engine, "--control", model=str(net))
+    alone = tmp_path / "alone.safetensors"
+    alone.write_bytes((files / "ip.safetensors").read_bytes())
+    refused(engine, "no model 'image_encoder'", image_prompt=[f"{alone}:{photo}"])
+    refused(engine, "no model 'nowhere'", image_prompt=[f"{alone}:{photo},encoder=nowhere"])
+    refused(engine, "no model 'nowhere'", image_prompt=[f"nowhere:{photo}"])
+    refused(engine, "embedded model and fits no other|no model", control=[f"edges:image={photo}"])
+
+
+def test_a_network_for_other_models_is_told_at_once(engine, files, tmp_path):
+    wide = replace(TOY.denoiser, context=40)
+    path = controlnet_file(tmp_path / "wide.safetensors", wide)
+    photo = files / "photo.png"
+    refused(engine, "text of 40, this one has 16, 32 and 32", control=[f"{path}:image={photo}"])
+    path = adapter_file(tmp_path / "deep.safetensors", replace(TOY.denoiser, channels=(16, 64)))
+    refused(engine, "widths 16, 64, this one has 16, 32", control=[f"{path}:image={photo}"])
+
+
+def test_a_hash_is_verified(engine, files):
+    one = recipe(control=[control(files)])
+    first = one.passes[0]
+    held = first.controls[0].model_copy(update={"sha256": "0" * 64})
+    wrong = one.model_copy(update={"passes": (first.model_copy(update={"controls": (held,)}),)})
+    with pytest.raises(MezzotintError, match="hash is not the one asked for"):
+        draw(engine, wrong)
+
+
+def test_an_exchanged_file_is_opened_again(engine, files, tmp_path):
+    path = controlnet_file(tmp_path / "net.safetensors")
+    text = [f"{path}:image={files / 'photo.png'}"]
+    before = drawn(engine, control=text)
+    assert before == drawn(engine, control=[control(files)])
+    controlnet_file(path, salt="other")
+    assert drawn(engine, control=text) == drawn(engine, control=[control(files, net="other")]) != before
