@@ -59,7 +59,11 @@ SWAPPED = [
     (["cat", "--lora", "../bad/word.safetensors"], "is a textual inversion, not a LoRA", "with --embedding"),
     (["cat", "--lora", "../bad/whole.safetensors"], "is a model, not a LoRA", "give it with --model"),
     (["cat", "--lora", "../bad/hyper.safetensors"], "is a hypernetwork, not a LoRA", "use a LoRA or"),
-    (["cat", "--lora", "../bad/eye.safetensors"], "is an IP-Adapter, not a LoRA", "use a LoRA or its kin"),
+    (
+        ["cat", "--lora", "../bad/eye.safetensors"],
+        "is an IP-Adapter, not a LoRA",
+        "give it with --image-prompt",
+    ),
     (
         ["cat", "--embedding", "cat=../bad/lora.safetensors"],
         "is a LoRA, not a textual inversion",

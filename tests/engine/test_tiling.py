@@ -128,7 +128,7 @@ def test_a_seamless_picture_leaves_nothing_behind(engine: Engine) -> None:
 
 def test_only_axes_that_one_tile_spans_are_left_to_the_network() -> None:
     def left(**wishes: object) -> str | None:
-        return tiling._left_to_wrap(first(recipe(width=64, height=32, **wishes)), toy.TOY)
+        return tiling.left_to_wrap(first(recipe(width=64, height=32, **wishes)), toy.TOY)
 
     assert left(seamless="both") == "both"
     assert left(seamless="both", tile=32) == "y"

@@ -34,8 +34,8 @@ def test_canonical_json_is_pinned() -> None:
     assert JSON == (
         '{"adapters":[],"height":96,"inversions":[],"noise":{"batch":1,"ensd":0,"gpu":null,'
         '"index":0,"kind":"cpu","resize_from":null,"variation_seed":0,"variation_strength":0.0},'
-        '"numerics":{"mode":"exact","precision":"float32"},"passes":[{"adapters":null,"eta":null,'
-        '"guides":[{"kind":"cfg","scale":7.5}],"model":{"base":"mini","parts":[],"prediction":null,"sha256":null,'
+        '"numerics":{"mode":"exact","precision":"float32"},"passes":[{"adapters":null,"controls":[],"eta":null,'
+        '"guides":[{"kind":"cfg","scale":7.5}],"image_prompts":[],"model":{"base":"mini","parts":[],"prediction":null,"sha256":null,'
         '"zero_snr":null},'
         '"options":{"order":null,"restart_from":null,"restart_to":null,"restarts":null,"s_churn":null,"s_noise":null,"s_tmax":null,'
         '"s_tmin":null,"tolerance":null},"prompt":null,"rho":null,"sampler":"euler_a","scale":1.0,"shift":null,'
@@ -100,7 +100,7 @@ SPOILED = [
     ('"steps":20', '"step":20', "steps: is missing; give a value for it"),
     ('"steps":20', '"steps":20,"x":1', "x: is not a known field; known: "
      "model, source, scale, span, prompt, adapters, sampler, eta, options, spacing, rho, shift, sigmas, steps, guides, "
-     "tiling"),
+     "controls, image_prompts, tiling"),
     ('"steps":20', '"steps":20,"steps":21', "recipe: has the key 'steps' twice; keep one of them"),
     ("7.5", "NaN", "recipe: holds NaN, which is not a finite number; use a finite number"),
     ("7.5", "-Infinity", "recipe: holds -Infinity, which is not a finite number; use a finite number"),

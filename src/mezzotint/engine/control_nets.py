@@ -1,7 +1,7 @@
-"""The networks that steer one opened model, kept beside it: ControlNets, T2I-Adapters, IP-Adapters and their eyes.
+"""The networks that steer one opened model, kept beside it.
 
-Takes what recipes name. Gives networks on the model's device and in its precision; one whose file has changed is opened
-again. Knows no picture.
+Takes what recipes name: ControlNets, T2I-Adapters, IP-Adapters and their vision towers. Gives networks on the model's
+device and in its precision; one whose file has changed is opened again. Knows no picture.
 """
 
 from collections import OrderedDict

@@ -1,6 +1,6 @@
-"""What a recipe says of controls and image prompts, completed: read from text, with the hashes of their pictures.
+"""What a recipe says of controls and image prompts, completed.
 
-Takes text and recipes, gives recipes. Hashes pictures, opens no network.
+Takes text and recipes, gives recipes with the hashes of all pictures. Hashes pictures, opens no network.
 """
 
 from collections.abc import Sequence

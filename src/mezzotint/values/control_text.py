@@ -1,7 +1,8 @@
-"""How people write controls, `FILE:canny,image=photo.png,weight=0.8`, and image prompts, `FILE:photo.png,weight=0.5`.
+"""How people write controls and image prompts.
 
-Takes text, gives the uses of `values.controls`, in the form of `values.worded`: what stands behind the file follows
-from the fields below. A hint's own settings are joined by `+`: `hint=canny:low=50+high=120`. Opens no file.
+They are `FILE:canny,image=photo.png,weight=0.8` and `FILE:photo.png,weight=0.5`. Takes text, gives the uses of
+`values.controls`, in the form of `values.worded`: what stands behind the file follows from the fields below. A hint's
+own settings are joined by `+`: `hint=canny:low=50+high=120`. Opens no file.
 """
 
 import re
