@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 
 from diffusion.toys import PATH, SHAPE, normal
-from mezzotint.diffusion.denoise import EMPTY, NEGATIVE, POSITIVE, Answers, Ask, Question
+from mezzotint.diffusion.denoise import BLANK, EMPTY, NEGATIVE, POSITIVE, Answers, Ask, Question
 from mezzotint.diffusion.guidance import schedule
 from mezzotint.diffusion.guidance.apg import along, apg
 from mezzotint.diffusion.guidance.cfg import cfg
 from mezzotint.diffusion.guidance.cfg_zero import cfg_zero, optimal_scale
 from mezzotint.diffusion.guidance.disturbed import disturbed
 from mezzotint.diffusion.guidance.guide import Guide, constant, guided, steered, within
+from mezzotint.diffusion.guidance.image_cfg import image_cfg
 from mezzotint.diffusion.guidance.perp_neg import perp_neg
 from mezzotint.diffusion.guidance.rescale import rescale
 from mezzotint.diffusion.guidance.sag import looked_at, sag
@@ -189,6 +190,16 @@ def test_cfg_zero_stands_still_at_first() -> None:
     for step, still in enumerate([True, True, False]):
         level = path.level(torch.tensor(0.9), step)
         assert torch.equal(outcome([guide], level=level), X) == still
+
+
+def test_image_cfg_behind_cfg_is_the_formula_of_its_paper() -> None:
+    answers = {**KNOWN, BLANK: normal(seed=4)}
+    positive, negative, blank = (answers[question] for question in (POSITIVE, NEGATIVE, BLANK))
+    expected = blank + 5 * (positive - negative) + 1.5 * (negative - blank)
+    assert near(outcome([cfg(constant(5.0)), image_cfg(1.5)], answers), expected)
+    ask, asked = known(answers)
+    assert near(guided(ask, [cfg(constant(5.0)), image_cfg(1.0)])(X, LEVEL), CFG)
+    assert asked == [(POSITIVE, NEGATIVE)]
 
 
 def test_perp_neg_subtracts_only_what_is_perpendicular() -> None:

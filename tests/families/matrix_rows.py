@@ -13,10 +13,21 @@ DRAWS_2 = (*UNET, "test_families::test_the_unet_is_the_same")
 DRAWS_XL = (*UNET, "test_pipeline_xl::test_diffusers_draws_the_same_picture")
 REFINES = (*UNET, "test_pipeline_xl::test_the_refiner_steers_as_its_pipeline_does")
 DRAWS_FROM = (*UNET, "test_picture_folders::test_the_networks_are_the_same")
-DEPTH = (*DRAWS_FROM, "test_nets_depth::test_depth", "test_picture_folders::test_the_depth_network")
+DEPTH = (
+    *DRAWS_FROM,
+    "test_nets_depth::test_depth",
+    "test_picture_folders::test_the_depth_network",
+    "test_pipeline_looks::test_depth_to_image",
+)
+LARGER = (*UNET, "test_pipeline_looks::test_four_times_as_large")
 VISION = ("test_nets_vision::test_vector_and_states_as_transformers", "test_standing::test_towers")
 OPEN_VISION = ("test_nets_vision::test_the_names_of_open_clip",)
-UNCLIP = (*UNET, *OPEN_VISION, "test_nets_augmentor::test_noised_vectors_and_their_level")
+UNCLIP = (
+    *UNET,
+    *OPEN_VISION,
+    "test_nets_augmentor::test_noised_vectors_and_their_level",
+    "test_pipeline_looks::test_variations_of_a_picture",
+)
 CONTROL = ("test_nets_controlnet::test_same_residuals", "test_standing::test_controlnets")
 TINY = ("test_nets_tiny::test_decode", "test_standing::test_tiny_autoencoders")
 HALVES = (*TINY, "test_nets_tiny::test_the_two_original_files_hold_the_same")
@@ -39,7 +50,8 @@ MODEL = "a model"
 TEXTLESS = ", without texts"
 """After the name of a manifest: the file as it is published without its text encoders."""
 DRAW = "draws, converts, merges"
-CONVERT = "converts, merges; says what else it draws from"
+LOOK = "draws with `--image`, converts, merges"
+MASKED = "draws with `--image` and `--mask`, converts, merges"
 
 
 @dataclass(frozen=True)
@@ -86,14 +98,14 @@ _WORD = "a word for prompts: `--embedding`"
 
 ROWS: Mapping[str, Row] = {
     "ldm_sd15": _model("v1-5-pruned-emaonly", "sd1"),
-    "ldm_sd15-inpainting": _model("sd-v1-5-inpainting", "sd1-inpainting", UNET, CONVERT),
+    "ldm_sd15-inpainting": _model("sd-v1-5-inpainting", "sd1-inpainting", UNET, MASKED),
     "ldm_sd2-base": _model("v2-1_512-ema-pruned, 512-base-ema", "sd2", DRAWS_2),
     "ldm_sd2-768-v": _model("v2-1_768-ema-pruned, 768-v-ema", "sd2", DRAWS_2),
-    "ldm_sd2-inpainting": _model("512-inpainting-ema", "sd2-inpainting", UNET, CONVERT),
-    "ldm_sd2-depth": _model("512-depth-ema", "sd2-depth", DEPTH, CONVERT),
-    "ldm_sd21-unclip-h": _model("sd21-unclip-h", "sd2-unclip", UNCLIP, CONVERT),
-    "ldm_sd21-unclip-l": _model("sd21-unclip-l", "sd2-unclip", UNCLIP, CONVERT),
-    "ldm_sd-x4-upscaler": _model("x4-upscaler-ema", "x4-upscaler", UNET, CONVERT),
+    "ldm_sd2-inpainting": _model("512-inpainting-ema", "sd2-inpainting", UNET, MASKED),
+    "ldm_sd2-depth": _model("512-depth-ema", "sd2-depth", DEPTH, LOOK),
+    "ldm_sd21-unclip-h": _model("sd21-unclip-h", "sd2-unclip", UNCLIP, LOOK),
+    "ldm_sd21-unclip-l": _model("sd21-unclip-l", "sd2-unclip", UNCLIP, LOOK),
+    "ldm_sd-x4-upscaler": _model("x4-upscaler-ema", "x4-upscaler", LARGER, LOOK),
     "sgm_sdxl-base": _model("sd_xl_base_1.0", "sdxl", DRAWS_XL),
     "sgm_sdxl-refiner": _model("sd_xl_refiner_1.0", "sdxl-refiner", REFINES),
     "sd3_sd3-medium": _model("sd3_medium_incl_clips, sd3_medium_incl_clips_t5xxlfp16", "sd3-medium", JOINT),
@@ -103,10 +115,10 @@ ROWS: Mapping[str, Row] = {
     f"sd3_sd3.5-medium{TEXTLESS}": _textless("sd3.5_medium", "sd3.5-medium"),
     f"sd3_sd3.5-large{TEXTLESS}": _textless("sd3.5_large", "sd3.5-large"),
     "diffusers_sd15": _model("stable-diffusion-v1-5", "sd1"),
-    "diffusers_sd15-inpainting": _model("stable-diffusion-inpainting", "sd1-inpainting", UNET, CONVERT),
+    "diffusers_sd15-inpainting": _model("stable-diffusion-inpainting", "sd1-inpainting", UNET, MASKED),
     "diffusers_sd21-768-v": _model("stable-diffusion-2-1", "sd2", DRAWS_2),
-    "diffusers_sd2-inpainting": _model("stable-diffusion-2-inpainting", "sd2-inpainting", UNET, CONVERT),
-    "diffusers_sd-x4-upscaler": _model("stable-diffusion-x4-upscaler", "x4-upscaler", UNET, CONVERT),
+    "diffusers_sd2-inpainting": _model("stable-diffusion-2-inpainting", "sd2-inpainting", UNET, MASKED),
+    "diffusers_sd-x4-upscaler": _model("stable-diffusion-x4-upscaler", "x4-upscaler", LARGER, LOOK),
     "diffusers_sdxl-base": _model("stable-diffusion-xl-base-1.0", "sdxl", DRAWS_XL),
     "diffusers_sdxl-refiner": _model("stable-diffusion-xl-refiner-1.0", "sdxl-refiner", REFINES),
     "diffusers_sd3-medium": _model("stable-diffusion-3-medium-diffusers", "sd3-medium", JOINT_FOLDER),

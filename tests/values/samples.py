@@ -10,6 +10,7 @@ from mezzotint.values.guides import (
     Cfg,
     CfgZero,
     Guide,
+    ImageCfg,
     Interval,
     Mimic,
     Pag,
@@ -80,6 +81,7 @@ def guides() -> st.SearchStrategy[tuple[Guide, ...]]:
         st.builds(Seg, scale=share, blur=st.none() | st.floats(0.01, 9)),
         st.builds(SkipLayers, scale=share, layers=st.just((0, 12)), start=st.just(0.0)),
         st.builds(Sag, scale=share),
+        st.builds(ImageCfg, scale=st.floats(0, 100)),
     ]
     others = [forms, courses, spans, *shapes, *inside]
     chosen = st.lists(st.sampled_from(range(len(others))), unique=True)

@@ -88,7 +88,7 @@ def test_guides_stand_behind_those_of_the_recipe() -> None:
     assert with_guides(PLAIN, []) is PLAIN
 
 
-FREE = ("cfg", "rescale", "threshold", "pag", "seg", "sag", "skip-layers")
+FREE = ("cfg", "rescale", "threshold", "pag", "seg", "sag", "skip-layers", "image-cfg")
 """Those that do not change cfg."""
 
 

@@ -42,6 +42,7 @@ def test_the_table_is_pinned() -> None:
         "mask_area": (str, *none, "whole", names.AREAS),
         "mask_padding": (int, 0, 1024, 32, ()),
         "mask_paste": (str, *none, "yes", names.YES_NO),
+        "noise_level": (int, 0, 1000, None, ()),
         "sampler": (str, *none, None, names.SAMPLERS),
         "eta": (float, 0, 1, None, ()),
         "s_noise": (float, 0, 2, None, ()),

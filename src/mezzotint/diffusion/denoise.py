@@ -53,6 +53,8 @@ class Question:
 
 POSITIVE, NEGATIVE, EMPTY = Question("positive"), Question("negative"), Question("empty")
 """The prompt, the negative prompt, no prompt."""
+BLANK = Question("blank")
+"""The negative prompt without the picture that a model is shown."""
 
 Taps = Mapping[str, Tensor]
 """Inner values of a network by site, each `B ...`."""

@@ -58,8 +58,10 @@ class Canvas:
         if self.cover is not None:
             whole = raster.pasted(self.under, whole, self.cover)
         if self.alpha is not None:
-            whole = whole.copy()
-            whole.putalpha(self.alpha)
+            whole, alpha = whole.copy(), self.alpha
+            if alpha.size != whole.size:  # what is drawn may be larger than what was shown
+                alpha = alpha.resize(whole.size, Image.Resampling.LANCZOS)
+            whole.putalpha(alpha)
         return whole
 
 

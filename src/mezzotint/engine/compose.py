@@ -86,7 +86,7 @@ def compose_flat(flat: Mapping[str, object], lists: Lists = NONE) -> Recipe:
     family = _family_of(flat, files)
     source = flat.pop("source", None)
     flat = {**flat, "prompt": text} if named else flat
-    recipe = with_guides(assemble(flat, _defaults(flat, family)), lists.guide)
+    recipe = with_guides(assemble(flat, _defaults(flat, family)), starting.guides(family, lists.guide))
     recipe = with_controls(recipe, lists.control, lists.image_prompt)
     recipe = starting.hashed(starting.checked_mask(_with_regions(recipe, lists.region), family))
     if source is not None:
@@ -96,7 +96,7 @@ def compose_flat(flat: Mapping[str, object], lists: Lists = NONE) -> Recipe:
         (one,) = recipe.passes
         model = one.model.model_copy(update={"parts": files})
         recipe = recipe.model_copy(update={"passes": (one.model_copy(update={"model": model}),)})
-    recipe = starting.followed(recipe, lists.then, lambda base: find(ModelUse(base=base)).family)
+    recipe = starting.followed(recipe, lists.then, family, lambda base: find(ModelUse(base=base)).family)
     if not adapters and not inversions:
         return recipe
     return recipe.model_copy(update={"adapters": adapters, "inversions": inversions})

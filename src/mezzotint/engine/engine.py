@@ -123,7 +123,8 @@ class _Run:
         if left is None:
             return recipe.width, recipe.height
         factor, rows, columns = left.opened.model.family.latent.factor, *left.latent.shape[-2:]
-        return sized(recipe.passes[number], (columns * factor, rows * factor), opened.model.family.multiple)
+        family, before = opened.model.family, (columns * factor, rows * factor)
+        return sized(recipe.passes[number], before, family.multiple, family.enlarges)
 
 
 def _models_of(recipe: Recipe) -> int:

@@ -15,6 +15,7 @@ from mezzotint.diffusion.guidance.cfg import cfg
 from mezzotint.diffusion.guidance.cfg_zero import cfg_zero
 from mezzotint.diffusion.guidance.disturbed import disturbed
 from mezzotint.diffusion.guidance.guide import Guide, Scale, Span, constant, everywhere, within
+from mezzotint.diffusion.guidance.image_cfg import image_cfg
 from mezzotint.diffusion.guidance.perp_neg import perp_neg
 from mezzotint.diffusion.guidance.rescale import rescale
 from mezzotint.diffusion.guidance.sag import sag
@@ -26,6 +27,7 @@ from mezzotint.families.family import Model
 from mezzotint.nets.conditioning import Inject
 from mezzotint.nets.disturbed import blurred
 from mezzotint.values import guides as values
+from mezzotint.values.errors import BadValue
 from mezzotint.values.recipe import Pass
 
 
@@ -54,7 +56,10 @@ class Guiding:
 
 def guiding_of(use: Pass, model: Model) -> Guiding:
     """What steers one run of `use`: guides that remember something begin anew. Raises BadValue for a guide that needs
-    a part of a network that `model` does not have."""
+    a part of a network, or a picture, that `model` does not have."""
+    if model.family.defaults.picture is None and any(isinstance(g, values.ImageCfg) for g in use.guides):
+        told = f"image-cfg: {model.family.title} does not ask about a picture by itself"
+        raise BadValue("guides", told, "leave it out, or use a model of instruct-pix2pix")
     made = [_made(guide, use, model.prediction) for guide in use.guides]
     return Guiding(
         tuple(guide for guide in made if guide is not None),
@@ -77,6 +82,8 @@ def _made(guide: values.Guide, use: Pass, prediction: Prediction) -> Guide | Non
         case values.Sag():
             of = NEGATIVE if _has_negative(use) else POSITIVE
             return sag(guide.scale, of, SAG_SITE, partial(blurred, sigma=guide.blur, size=9), prediction)
+        case values.ImageCfg():
+            return image_cfg(guide.scale)
         case values.Rescale():
             return rescale(guide.amount, prediction)
         case values.Threshold():

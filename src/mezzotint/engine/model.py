@@ -115,6 +115,8 @@ class Models:
             )
         for encoder in model.texts:
             encoder.network.to(device)
+        for looking in model.pictures.values():
+            looking.to(device)
         model.denoiser.to(device, dtype)
         model.autoencoder.to(device, decoded)
         return Opened(model, dtype, located)

@@ -80,6 +80,9 @@ def scene(opened: Opened, walked: Sequence[Walk], left: Left | None) -> Scene:
         if going_on is not None:
             return going_on
     size = first.width // family.enlarges, first.height // family.enlarges
+    if family.enlarges > 1 and not _from_noise(source):
+        told = f"{family.title} draws all of a picture anew, from noise"
+        raise BadValue("source", told, "leave strength, start, mask and extend out")
     canvases = _canvases(source, size, left, len(walked))
     start = None if _from_noise(source) else laid(opened, canvases, _mask(source), first.use.tiling)
     return Scene(canvases, start, None, _seen(opened, walked, canvases))
@@ -138,16 +141,19 @@ def _seen(opened: Opened, walked: Sequence[Walk], canvases: Sequence[Canvas]) ->
     """What the model sees in each picture, with noise from the picture's own seed."""
     model = opened.model
     look = model.family.look
+    source = walked[0].source
+    level = model.family.level(None if source is None else source.noise_level)
     if look is nothing:
         return ()
     device = next(model.autoencoder.parameters()).device
     tiling = walked[0].use.tiling
-    eyes = Eyes(lambda pixels: encoded(opened, pixels, tiling), model.pictures, model.family.latent.factor)
+    latent = model.family.latent
+    eyes = Eyes(lambda pixels: encoded(opened, pixels, tiling), model.pictures, latent.factor, latent.scale)
 
     def seen(walk: Walk, one: Canvas) -> Seen:
         stream = torch_stream(seed_for(walk.seed, "look"))
         mask = None if one.mask is None else (mask_of(one.mask) > 0).float().to(device)
-        shown = Shown(pixels_of(one.image).to(device), mask, lambda shape: stream(shape).to(device))
-        return look(eyes, shown)
+        pixels = pixels_of(one.image).to(device)
+        return look(eyes, Shown(pixels, mask, lambda shape: stream(shape).to(device), level))
 
     return tuple(seen(walk, one) for walk, one in zip(walked, canvases, strict=True))

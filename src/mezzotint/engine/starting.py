@@ -13,12 +13,16 @@ from mezzotint.families.family import Family
 from mezzotint.families.look import MASK
 from mezzotint.values import pass_text
 from mezzotint.values.errors import BadValue
+from mezzotint.values.guides import ImageCfg
 from mezzotint.values.options import assemble_pass, flatten
 from mezzotint.values.photo import size_of
 from mezzotint.values.recipe import Pass, Prompt, Recipe
 from mezzotint.values.source import InitPicture, MaskPicture, PictureUse, Source
 from mezzotint.values.span import Span
 
+EVERY = 8
+"""What the sides of every recipe are multiples of, in pixels."""
+IMAGE_CFG: str = ImageCfg.model_fields["kind"].default
 FamilyOf = Callable[[str], Family]
 """The family of the model of a name."""
 
@@ -30,13 +34,13 @@ def sizes(flat: Mapping[str, object], family: Family) -> dict[str, object]:
     if file is None or flat.get("mask_area") == "masked":
         return {"width": known.width, "height": known.height}
     width, height = size_of(picture_path(PictureUse(file=str(file))))
-    if family.enlarges > 1:
-        return {"width": width * family.enlarges, "height": height * family.enlarges}
+    given = flat.get("width"), flat.get("height")
+    if family.enlarges > 1 and given == (None, None):
+        return _multiples(width * family.enlarges, height * family.enlarges, family)
     extend = cast("tuple[int, int, int, int] | None", flat.get("extend"))
     if extend is not None and any(extend):
         left, top, right, bottom = extend
         return _multiples(width + left + right, height + top + bottom, family)
-    given = flat.get("width"), flat.get("height")
     if isinstance(given[0], int):
         return _multiples(given[0], given[0] * height / width, family)
     if isinstance(given[1], int):
@@ -46,15 +50,16 @@ def sizes(flat: Mapping[str, object], family: Family) -> dict[str, object]:
 
 
 def _multiples(width: float, height: float, family: Family) -> dict[str, object]:
-    across, down = (max(1, round(side / family.multiple)) * family.multiple for side in (width, height))
+    multiple = math.lcm(family.multiple, EVERY)
+    across, down = (max(1, round(side / multiple)) * multiple for side in (width, height))
     return {"width": across, "height": down}
 
 
 def strength(family: Family, flat: Mapping[str, object]) -> float | None:
-    """How much of a picture is changed where the user does not say: all of it by models that look at it."""
+    """How much of a picture is changed where the user does not say: all of it by most models that look at it."""
     if flat.get("image") is None:
         return None
-    return 1.0 if family.needs else Source.model_fields["strength"].default
+    return family.strength if family.needs else Source.model_fields["strength"].default
 
 
 def checked_mask(recipe: Recipe, family: Family) -> Recipe:
@@ -95,14 +100,24 @@ def _hashed(use: Pass) -> Pass:
     return use.model_copy(update={"source": source})
 
 
-def followed(recipe: Recipe, texts: Sequence[str], family_of: FamilyOf) -> Recipe:
-    """`recipe` with a pass for each of `texts` behind its own. Raises BadValue and UnknownName, and what `family_of`
-    does."""
+def guides(family: Family, given: Sequence[str]) -> Sequence[str]:
+    """The guides of a pass as people write them: what they gave, and guidance by the picture where the family has it
+    and nobody spoke of it."""
+    scale = family.defaults.picture
+    if scale is None or any(text.partition(":")[0].strip() == IMAGE_CFG for text in given):
+        return given
+    return (f"{IMAGE_CFG}:{scale:g}", *given)
+
+
+def followed(recipe: Recipe, texts: Sequence[str], family: Family, family_of: FamilyOf) -> Recipe:
+    """`recipe`, of a model of `family`, with a pass for each of `texts` behind its own. Raises BadValue, UnknownName
+    and what `family_of` does."""
     passes = list(recipe.passes)
     for text in texts:
         given = pass_text.from_text(text)
         start = given.get(pass_text.FROM)
-        after = _after(recipe, given, family_of)
+        other = given.get("model")
+        after = _after(recipe, given, family if other is None else family_of(str(other)))
         if isinstance(start, float):
             unit = given.get(pass_text.UNIT, "steps")
             before = passes[-1].span
@@ -115,8 +130,9 @@ def followed(recipe: Recipe, texts: Sequence[str], family_of: FamilyOf) -> Recip
     return recipe.model_copy(update={"passes": tuple(passes)})
 
 
-def _after(recipe: Recipe, given: Mapping[str, object], family_of: FamilyOf) -> Pass:
-    """The pass that `given` describes: as the first one, or, with another model, as that model draws by itself."""
+def _after(recipe: Recipe, given: Mapping[str, object], family: Family) -> Pass:
+    """The pass that `given` describes, of a model of `family`: as the first one, or, with another model, as that model
+    draws by itself."""
     first = recipe.passes[0]
     own = {name: value for name, value in given.items() if name in pass_text.FIELDS}
     model = own.get("model")
@@ -124,19 +140,22 @@ def _after(recipe: Recipe, given: Mapping[str, object], family_of: FamilyOf) -> 
         plain = first.model_copy(update={"source": None, "span": Span(), "sigmas": None})
         defaults = flatten(recipe.model_copy(update={"passes": (plain,)}))
     else:
-        known = family_of(str(model)).defaults
+        known = family.defaults
         defaults = {
             "sampler": known.sampler,
             "spacing": known.spacing,
             "steps": known.steps,
             "guidance": known.guidance,
         }
-    made = assemble_pass({"strength": pass_text.STRENGTH, **own}, defaults)
+    strength = family.strength if family.needs else pass_text.STRENGTH
+    made = assemble_pass({"strength": strength, **own}, defaults)
     source = made.source
     assert source is not None
     update: dict[str, object] = {"scale": given.get(pass_text.SCALE, 1.0)}
     if pass_text.UPSCALER in given:
         update["source"] = source.model_copy(update={"upscaler": given[pass_text.UPSCALER]})
+    if model is not None and family.defaults.picture is not None:
+        update["guides"] = (*made.guides, ImageCfg(scale=family.defaults.picture))
     if model is None:
         update["model"] = first.model
         update["guides"] = _guides(first, made, own)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from mezzotint.diffusion.denoise import EMPTY, NEGATIVE
+from mezzotint.diffusion.denoise import BLANK, EMPTY, NEGATIVE
 from mezzotint.diffusion.guidance.composed import part
 from mezzotint.diffusion.guidance.regional import region
 from mezzotint.engine.walk import Walk
@@ -46,7 +46,7 @@ class Said:
 
     def text(self, name: str) -> Part:
         """The text that a question's name stands for."""
-        if name == NEGATIVE.text:
+        if name in (NEGATIVE.text, BLANK.text):
             return self.negative
         if name == EMPTY.text:
             return plain("", 1).parts[0]
@@ -147,7 +147,7 @@ def steering(
     made: dict[tuple[Asked, int | None], Conditioning] = {}
 
     def conditioning(name: str, place: int, start: int, more: int = 0) -> Conditioning:
-        negative = name in (NEGATIVE.text, EMPTY.text)
+        negative = name in (NEGATIVE.text, EMPTY.text, BLANK.text)
         asked = replace(_asked(rows[name][place], walks[place], start, negative), more=more)
         key = asked, walks[place].prompt.clip_skip
         if key not in made:

@@ -68,9 +68,11 @@ def walks(recipes: Sequence[Recipe], number: int, size: tuple[int, int]) -> tupl
     return tuple(Walk(recipe, number, *size) for recipe in recipes)
 
 
-def sized(use: Pass, before: tuple[int, int], multiple: int) -> tuple[int, int]:
-    """The width and height of a pass after one that drew at `before`, as multiples of what its model draws in."""
-    across, down = (max(1, round(side * use.scale / multiple)) * multiple for side in before)
+def sized(use: Pass, before: tuple[int, int], multiple: int, enlarges: int = 1) -> tuple[int, int]:
+    """The width and height of a pass after one that drew at `before`, as multiples of what its model draws in; that
+    draws `enlarges` times as large as what it is shown."""
+    scale = use.scale * enlarges
+    across, down = (max(1, round(side * scale / multiple)) * multiple for side in before)
     return across, down
 
 

@@ -24,6 +24,7 @@ class Wishes(TypedDict, total=False):
     start: str | None
     fit: str | None
     extend: Sequence[int] | None
+    noise_level: int | None
     mask: str | PathLike[str] | None
     mask_invert: str | None
     mask_grow: int | None

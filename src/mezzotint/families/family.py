@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mezzotint.diffusion.path import Path
 from mezzotint.diffusion.prediction import Prediction
 from mezzotint.families.conditions import Asked, Condition, plain
-from mezzotint.families.look import Look, nothing
+from mezzotint.families.look import Levels, Look, nothing
 from mezzotint.families.schedules import Betas, Shift
 from mezzotint.families.t5_part import T5Encoder, T5Part
 from mezzotint.families.taught import NO_WORDS, TaughtWords, Words
@@ -39,7 +39,8 @@ from mezzotint.values.errors import BadValue
 
 @dataclass(frozen=True)
 class Defaults:
-    """What a recipe takes where the user says nothing; sizes in pixels, `clip_skip` None is the family's layer."""
+    """What a recipe takes where the user says nothing; sizes in pixels, `clip_skip` None is the family's layer,
+    `picture` the scale of guidance by the picture that is shown (None: there is no such guidance)."""
 
     width: int
     height: int
@@ -48,6 +49,7 @@ class Defaults:
     sampler: str
     spacing: str
     clip_skip: int | None = None
+    picture: float | None = None
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,8 @@ class Family:
     `texts` are its text encoders in the order in which `condition` joins them, of which a model may come without those
     in `missing`: their states are zeros; `pictures` are its networks that look at a picture, by name, which a model may
     come without. `needs` says what it draws from besides a text (PICTURE, MASK), of which it makes what `look`
-    gives, and draws `enlarges` times as large as what it is shown; nothing for text-to-image.
+    gives, and draws `enlarges` times as large as what it is shown; nothing for text-to-image. `strength` is how much
+    of such a picture changes where nobody says, `levels` the noise that is put on what is seen of it (None: none is).
     `head_width` channels make a head of the UNet where shapes alone do not tell; None: every level has the same count.
     `prediction` None: files of this family come in both kinds and one has to be decided for each; `sides` are the
     default width and height by the name of the prediction, where they differ.
@@ -184,6 +187,8 @@ class Family:
     pictures: Mapping[str, Looks] = field(default_factory=dict[str, Looks])
     needs: tuple[str, ...] = ()
     enlarges: int = 1
+    strength: float = 1.0
+    levels: Levels | None = None
     head_width: int | None = None
     sides: Mapping[str, int] = field(default_factory=dict[str, int])
     diffusers: Diffusers = Diffusers()
@@ -221,6 +226,19 @@ class Family:
         if not isinstance(self.denoiser, UNetGeometry):
             raise TypeError(f"{self.name} has no UNet")
         return self.denoiser
+
+    def level(self, asked: int | None) -> int:
+        """How much noise is put on what is seen of a picture. Raises BadValue for what this family has no use for."""
+        if self.levels is None:
+            if asked is None:
+                return 0
+            raise BadValue("noise_level", f"{self.title} puts no noise on what it sees", "leave it out")
+        rows = self.denoiser.classes if isinstance(self.denoiser, UNetGeometry) else 0
+        most = min(self.levels.most, rows - 1) if rows else self.levels.most
+        found = min(self.levels.usual, most) if asked is None else asked
+        if found > most:
+            raise BadValue("noise_level", f"{self.title} does not know {found}", f"use 0 to {most}")
+        return found
 
     @property
     def clips(self) -> tuple[TextPart, ...]:

@@ -20,24 +20,35 @@ PICTURE, MASK = "a picture", "a mask"
 """What models may need besides a text."""
 
 
+@dataclass(frozen=True)
+class Levels:
+    """The noise on what a model sees: its `usual` level, and the `most` that it knows."""
+
+    usual: int
+    most: int
+
+
 @dataclass(frozen=True, eq=False)
 class Shown:
     """What one picture is drawn from: `pixels` 1 3 H W in -1..1, and the `mask` 1 1 H W, 1 where something new is drawn
-    (None: everywhere). `noise` draws unit normal noise of a shape, float32, from the picture's own seed."""
+    (None: everywhere). `noise` draws unit normal noise of a shape, float32, from the picture's own seed; `level` is how
+    much of it is put on what the model sees."""
 
     pixels: Tensor
     mask: Tensor | None
     noise: Callable[[tuple[int, ...]], Tensor]
+    level: int = 0
 
 
 @dataclass(frozen=True, eq=False)
 class Eyes:
     """The networks that look: `encode` makes of pixels B 3 H W the scaled latent B L h w, `networks` are the family's
-    own by name. `factor` pixels make one of the latent."""
+    own by name. `factor` pixels make one of the latent, and `scale` makes it one of unit variance."""
 
     encode: Callable[[Tensor], Tensor]
     networks: Mapping[str, nn.Module]
     factor: int
+    scale: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from mezzotint.diffusion.prediction import NOISE
 from mezzotint.families.family import Defaults, Diffusers, Family, Latent, TextPart
 from mezzotint.families.look import MASK, PICTURE, inpainting
 from mezzotint.families.schedules import Betas
+from mezzotint.families.sights import instructed
 from mezzotint.nets.autoencoder import AutoencoderGeometry
 from mezzotint.nets.clip import ClipGeometry
 from mezzotint.nets.unet import UNetGeometry
@@ -57,7 +58,9 @@ SD1_PIX2PIX = replace(
     name="sd1-pix2pix",
     title="Instruct-pix2pix",
     denoiser=replace(SD1.unet, in_channels=8),
+    look=instructed,
     needs=(PICTURE,),
+    defaults=replace(SD1.defaults, picture=1.5),
     diffusers=Diffusers("StableDiffusionInstructPix2PixPipeline"),
 )
 """The latent of the picture to change, unscaled, joins the latent: 4 + 4 channels."""

@@ -16,6 +16,7 @@ from mezzotint.families.layouts.unet_diffusers import CLASS_EMBEDDING
 from mezzotint.families.look import MASK, PICTURE, inpainting
 from mezzotint.families.schedules import Betas
 from mezzotint.families.sd1 import AUTOENCODER, LATENT
+from mezzotint.families.sights import VARIED, depth, variation
 from mezzotint.nets.clip import ClipGeometry
 from mezzotint.nets.depth import DepthGeometry
 from mezzotint.nets.unet import UNetGeometry, Vector
@@ -84,7 +85,9 @@ SD2_DEPTH = replace(
     denoiser=replace(SD2.unet, in_channels=5),
     prediction=NOISE,
     pictures=MappingProxyType({DEPTH: DepthGeometry()}),
+    look=depth,
     needs=(PICTURE,),
+    strength=0.8,
     sides=MappingProxyType({}),
     diffusers=Diffusers("StableDiffusionDepth2ImgPipeline", settings=MappingProxyType({})),
 )
@@ -97,7 +100,9 @@ SD2_UNCLIP = replace(
     denoiser=replace(SD2.unet, added=Vector(pooled=1024, numbers=1, waves=1024)),
     prediction=VELOCITY,
     pictures=MappingProxyType({IMAGE: VIT_H_14}),
+    look=variation,
     needs=(PICTURE,),
+    levels=VARIED,
     defaults=replace(SD2.defaults, width=768, height=768),
     sides=MappingProxyType({}),
     diffusers=Diffusers(

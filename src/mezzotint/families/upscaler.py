@@ -11,6 +11,7 @@ from mezzotint.families.family import Defaults, Diffusers, Family, Latent
 from mezzotint.families.look import PICTURE
 from mezzotint.families.schedules import Betas
 from mezzotint.families.sd2 import OPEN_CLIP_H
+from mezzotint.families.sights import UPSCALED, upscaling
 from mezzotint.nets.autoencoder import AutoencoderGeometry
 from mezzotint.nets.unet import UNetGeometry
 
@@ -35,7 +36,10 @@ X4_UPSCALER = Family(
     prediction=VELOCITY,
     latent=Latent(channels=4, factor=4, scale=0.08333),
     defaults=Defaults(width=512, height=512, steps=25, guidance=9.0, sampler="ddim", spacing="leading"),
+    look=upscaling,
     needs=(PICTURE,),
+    enlarges=4,
+    levels=UPSCALED,
     sides=MappingProxyType({}),
     diffusers=Diffusers(
         "StableDiffusionUpscalePipeline",

@@ -51,8 +51,8 @@ class NoiseAugmentor(nn.Module):
     def forward(self, vectors: Tensor, level: Tensor, noise: Tensor) -> Tensor:
         """As `noised`, and beside it the sinusoids of the level: B 2P, what the authors' UNet takes.
 
-        A UNet whose geometry says Vector(P, 1, P) makes the sinusoids itself: it takes `noised` as `pooled` and the
-        level as `numbers`.
+        A UNet whose geometry says Vector(P, 1, P) takes that as `pooled`, or `noised` as `pooled` and the level as
+        `numbers`, whose sinusoids it makes itself.
         """
         noised = self.noised(vectors, level, noise)
         return torch.cat([noised, time_embedding(level, self.width).to(noised.dtype)], dim=1)

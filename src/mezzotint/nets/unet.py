@@ -211,9 +211,12 @@ class UNetEncoder(nn.Module):
         return F.silu(embedded)
 
     def _vector(self, x: Tensor, cond: Conditioning) -> Tensor:
-        """Pooled and sinusoids side by side, B P + M waves; sinusoids are made in float32."""
+        """Pooled and sinusoids side by side, B P + M waves; sinusoids are made in float32. A `pooled` of that width
+        without numbers is all of it."""
         vector, count = self.geometry.added, x.shape[0]
         assert vector is not None
+        if cond.numbers is None and cond.pooled is not None and cond.pooled.shape == (count, vector.width):
+            return cond.pooled.to(x.dtype)
         parts: list[Tensor] = []
         if vector.pooled:
             parts.append(_checked_width("pooled", cond.pooled, count, vector.pooled).to(x.dtype))

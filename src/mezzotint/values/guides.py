@@ -136,6 +136,13 @@ class Sag(Value):
     blur: Annotated[float, Field(ge=0.01, le=100)] = 1.0
 
 
+class ImageCfg(Value):
+    """Guidance by the picture that a model is shown, beside that by the text (Brooks et al. 2023, instruct-pix2pix)."""
+
+    kind: Literal["image-cfg"] = "image-cfg"
+    scale: Strength = 1.5
+
+
 class Rescale(Value):
     """Gives the guided answer the contrast of the unguided one (Lin et al. 2023), as far as `amount`."""
 
@@ -174,6 +181,7 @@ KINDS: Mapping[str, type[Value]] = MappingProxyType(
             Seg,
             SkipLayers,
             Sag,
+            ImageCfg,
             Rescale,
             Threshold,
             Mimic,
@@ -205,6 +213,7 @@ Guide = Annotated[
     | Annotated[Seg, Tag("seg")]
     | Annotated[SkipLayers, Tag("skip-layers")]
     | Annotated[Sag, Tag("sag")]
+    | Annotated[ImageCfg, Tag("image-cfg")]
     | Annotated[Rescale, Tag("rescale")]
     | Annotated[Threshold, Tag("threshold")]
     | Annotated[Mimic, Tag("mimic")],

@@ -101,8 +101,9 @@ class Source(Value):
 
     `strength` is the share of the steps that are walked. `start` is the beginning at strength 1: `noise` alone, or the
     `noised` picture; `kept`: the latent as the pass before left it, in the middle of its way. `fit` is how a picture
-    comes to the size of the recipe; `extend` puts new space to its left, top, right and bottom, in pixels. `upscaler`
-    brings what the pass before drew to the size of this one.
+    comes to the size of the recipe; `extend` puts new space to its left, top, right and bottom, in pixels.
+    `noise_level` is for models that see the picture through noise (None: as much as is usual). `upscaler` brings what
+    the pass before drew to the size of this one.
     """
 
     picture: InitPicture | None = None
@@ -123,6 +124,9 @@ class Source(Value):
         option("extend", "pixels of new space: left, top, right, bottom"),
     ] = (0, 0, 0, 0)
     mask: Mask | None = None
+    noise_level: Annotated[
+        int | None, option("noise_level", "noise on what the model sees of the picture", least=0, most=1000)
+    ] = None
     upscaler: UpscalerName = UPSCALERS[0]
 
     @model_validator(mode="after")
