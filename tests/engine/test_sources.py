@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from engine.recipes import draw, recipe
+from families.reduced import LETTERS, like
 from mezzotint.engine.engine import Engine
-from mezzotint.engine.ground import encoded, pixels_of
-from mezzotint.engine.stages import decode, finish
+from mezzotint.engine.ground import Ground, encoded, pixels_of
+from mezzotint.engine.stages import decode, finish, settled
+from mezzotint.families.sd1 import SD1_INPAINTING
 from mezzotint.values.errors import BadPicture, BadValue, MezzotintError
 from mezzotint.values.events import Prepared, Stepped
 from mezzotint.values.recipe import ModelUse, Recipe
@@ -256,3 +259,13 @@ def test_what_does_not_fit_is_refused(engine, wishes, text):
 def test_a_mask_needs_something_that_says_where(engine, photo):
     with pytest.raises(BadValue, match="has no transparency"):
         draw(engine, recipe(image=photo, mask_blur=2.0))
+
+
+def test_a_model_that_is_shown_the_mask_draws_around_it_too():
+    """Without pasting; what an ordinary model keeps in the latent is decoded as it was."""
+    family = like(SD1_INPAINTING, LETTERS)
+    clean, change = torch.zeros(1, 4, 2, 2), torch.tensor([[[[0.0, 1.0], [0.0, 1.0]]]])
+    latent, ground = torch.ones(1, 4, 2, 2), Ground(clean, change)
+    assert torch.equal(settled(latent, family, ground), latent)
+    assert torch.equal(settled(latent, LETTERS, ground), change.expand(1, 4, 2, 2))
+    assert torch.equal(settled(latent, LETTERS, Ground(clean)), latent)

@@ -117,7 +117,8 @@ class _Run:
                 break
             latent = step.x
             yield Stepped(step.index, steps_left, float(step.level.sigma.max()), perf_counter() - before)
-        return Left(drawing, stages.settled(latent, drawn_on.ground), drawn_on.canvases, use.tiling)
+        clean = stages.settled(latent, opened.model.family, drawn_on.ground)
+        return Left(drawing, clean, drawn_on.canvases, use.tiling)
 
     def _size(self, recipe: Recipe, number: int, opened: Opened, left: Left | None) -> tuple[int, int]:
         if left is None:

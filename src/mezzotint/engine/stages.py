@@ -192,9 +192,10 @@ def denoiser(
     return made(ask if shares is None else regional(ask, shares), guiding.guides)
 
 
-def settled(latent: Tensor, ground: Ground | None) -> Tensor:
-    """The clean latents of a pass: what its mask keeps is what it was, to the last bit."""
-    if ground is None or ground.change is None:
+def settled(latent: Tensor, family: Family, ground: Ground | None) -> Tensor:
+    """The clean latents of a pass: what its mask keeps is what it was, to the last bit. A model that is shown the mask
+    draws what lies around it, too, so that no edge shows (latent-diffusion, scripts/inpaint_st.py)."""
+    if ground is None or ground.change is None or MASK in family.needs:
         return latent
     share = (ground.change > 0).to(latent)
     return share * latent + (1 - share) * ground.clean

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mezzotint.diffusion.plan import Plan
+from mezzotint.values.noise import MAX_SEED
 from mezzotint.values.recipe import AdapterUse, InversionUse, Pass, Prompt, Recipe
 from mezzotint.values.source import Source
 
@@ -58,9 +59,9 @@ class Walk:
     @property
     def seed(self) -> int:
         """The seed of its noise. A pass at the size of the one before takes the next one: the noise that a picture was
-        drawn from would only draw it again."""
+        drawn from would only draw it again. Behind the greatest seed comes 0."""
         passes = self.recipe.passes[1 : self.number + 1]
-        return self.recipe.seed + sum(after.scale == 1 for after in passes)
+        return (self.recipe.seed + sum(after.scale == 1 for after in passes)) % (MAX_SEED + 1)
 
 
 def walks(recipes: Sequence[Recipe], number: int, size: tuple[int, int]) -> tuple[Walk, ...]:
