@@ -14,6 +14,7 @@ from mezzotint.nets.unet import UNetGeometry
 from mezzotint.nets.vision import ClipVision, VisionGeometry
 from mezzotint.weights.files import InMemory, save_tensors
 
+HINT = (4, 8, 12, 16)
 TOWER = VisionGeometry(28, 7, 64, 2, 16, 64, "gelu", 20)
 
 
@@ -27,12 +28,10 @@ def filled(net: nn.Module, salt: str = "") -> nn.Module:
     return net.eval()
 
 
-def toy_controlnet(unet: UNetGeometry = TOY.denoiser, salt: str = "") -> ControlNet:
-    return filled(ControlNet(ControlNetGeometry(unet, (4, 8, 8, 16))), salt)
-
-
-def controlnet_file(path: Path, unet: UNetGeometry = TOY.denoiser, salt: str = "") -> Path:
-    net = toy_controlnet(unet, salt)
+def controlnet_file(
+    path: Path, unet: UNetGeometry = TOY.denoiser, salt: str = "", hint: tuple[int, ...] = HINT
+) -> Path:
+    net = filled(ControlNet(ControlNetGeometry(unet, hint)), salt)
     file = controlnet.diffusers(len(net.hint)).export(InMemory(path, net.state_dict()))
     save_tensors(file, path)
     return path

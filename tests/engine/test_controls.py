@@ -6,14 +6,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
 from engine.followers import adapter_file, controlnet_file, image_prompt_file
 from engine.recipes import draw, pixels, recipe
+from families.reduced import JOINT
+from mezzotint.engine.control_nets import ControlNets
 from mezzotint.engine.engine import Engine
+from mezzotint.engine.originals import found_again
+from mezzotint.families import toy
+from mezzotint.families.export import export_diffusers
+from mezzotint.families.sd1 import SD1_INPAINTING
 from mezzotint.families.toy import TOY
 from mezzotint.nets.controlnet import ControlNet
-from mezzotint.values.errors import BadPicture, MezzotintError
+from mezzotint.values.errors import BadPicture, BadValue, MezzotintError
 from mezzotint.values.recipe import Recipe
 
 
@@ -278,3 +285,54 @@ def test_an_exchanged_file_is_opened_again(engine, files, tmp_path):
     assert before == drawn(engine, control=[control(files)])
     controlnet_file(path, salt="other")
     assert drawn(engine, control=text) == drawn(engine, control=[control(files, net="other")]) != before
+
+
+def test_moved_pictures_are_found_again(engine, files, tmp_path):
+    away = tmp_path / "away"
+    away.mkdir()
+    for name in ("photo", "mask"):
+        (away / f"{name}.png").write_bytes((files / f"{name}.png").read_bytes())
+    one = recipe(
+        control=[f"{files / 'net.safetensors'}:image={away / 'photo.png'}"],
+        image_prompt=[f"{files / 'ip.safetensors'}:{away / 'photo.png'},mask={away / 'mask.png'}"],
+    )
+    for path in away.iterdir():
+        path.unlink()
+    found = found_again(one, files)
+    assert (
+        draw(engine, found).image
+        == draw(
+            engine,
+            recipe(control=[control(files)], image_prompt=[prompt(files, f",mask={files / 'mask.png'}")]),
+        ).image
+    )
+    with pytest.raises(BadPicture, match="is wanted"):
+        found_again(one, tmp_path)
+
+
+def test_a_transformer_takes_none_of_them(engine, files, tmp_path):
+    model = toy.make(JOINT["sd3.5-medium"])
+    with engine.placement.pinned(exact=True):
+        nets = ControlNets(model.denoiser, torch.float32)
+        with pytest.raises(BadValue, match="no UNet that a ControlNet could steer"):
+            nets.control(recipe(control=[control(files)]).passes[0].controls[0])
+        with pytest.raises(BadValue, match="no UNet that an IP-Adapter could steer"):
+            nets.prompt(recipe(image_prompt=[prompt(files)]).passes[0].image_prompts[0])
+
+
+def test_an_inpainting_model_follows_a_network_of_the_model_that_it_came_from(engine, files, tmp_path):
+    family = replace(
+        TOY,
+        denoiser=replace(TOY.denoiser, in_channels=9),
+        needs=SD1_INPAINTING.needs,
+        look=SD1_INPAINTING.look,
+    )
+    export_diffusers(toy.make(family), tmp_path / "inpaint")
+    wishes = {
+        "model": str(tmp_path / "inpaint"),
+        "image": files / "photo.png",
+        "mask": files / "mask.png",
+        "width": 48,
+        "height": 48,
+    }
+    assert drawn(engine, control=[control(files)], **wishes) != drawn(engine, **wishes)

@@ -23,7 +23,7 @@ HINT = (4, 8, 12, 16)
 ONE = torch.tensor(1.0)
 
 
-def reference(g: UNetGeometry) -> ControlNetModel:
+def reference(g: UNetGeometry, hint: tuple[int, ...] = HINT) -> ControlNetModel:
     more: dict[str, object] = {}
     if g.added is not None:
         more = {
@@ -41,7 +41,7 @@ def reference(g: UNetGeometry) -> ControlNetModel:
         cross_attention_dim=g.context,
         use_linear_projection=g.linear_projection,
         norm_num_groups=g.norm_groups,
-        conditioning_embedding_out_channels=HINT,
+        conditioning_embedding_out_channels=hint,
         **more,
     ).eval()
 

@@ -3,7 +3,8 @@
 Takes text and recipes, gives recipes with the hashes of all pictures. Hashes pictures, opens no network.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from mezzotint.engine.hinting import known_hint
 from mezzotint.engine.pictures import picture_hash, picture_path
@@ -11,6 +12,9 @@ from mezzotint.values.control_text import control_from_text, image_prompt_from_t
 from mezzotint.values.controls import ControlUse
 from mezzotint.values.recipe import Pass, Recipe
 from mezzotint.values.source import PictureUse
+
+Put = Callable[[PictureUse], PictureUse]
+Use = TypeVar("Use", bound=PictureUse)
 
 
 def with_controls(recipe: Recipe, controls: Sequence[str], image_prompts: Sequence[str]) -> Recipe:
@@ -29,11 +33,15 @@ def with_controls(recipe: Recipe, controls: Sequence[str], image_prompts: Sequen
     return recipe.model_copy(update={"passes": (first.model_copy(update=update), *others)})
 
 
-def hashed_controls(use: Pass) -> dict[str, object]:
-    """The controls and image prompts of a pass with the hash of every picture. Raises BadPicture."""
-    controls = tuple(one.model_copy(update={"picture": _known(one.picture)}) for one in use.controls)
+def with_pictures(use: Pass, put: Put) -> dict[str, object]:
+    """The controls and image prompts of a pass with what `put` makes of each picture, which may raise."""
+
+    def perhaps(one: PictureUse | None) -> PictureUse | None:
+        return None if one is None else put(one)
+
+    controls = tuple(one.model_copy(update={"picture": perhaps(one.picture)}) for one in use.controls)
     prompts = tuple(
-        one.model_copy(update={"pictures": tuple(map(_known, one.pictures)), "mask": _known(one.mask)})
+        one.model_copy(update={"pictures": tuple(map(put, one.pictures)), "mask": perhaps(one.mask)})
         for one in use.image_prompts
     )
     return {"controls": controls, "image_prompts": prompts}
@@ -52,10 +60,6 @@ def handed_on(first: Pass) -> dict[str, object]:
     return {"controls": tuple(map(seen, first.controls)), "image_prompts": first.image_prompts}
 
 
-def known(use: PictureUse) -> dict[str, object]:
-    """The fields of `use` with its hash. Raises BadPicture."""
-    return {"file": use.file, "sha256": use.sha256 or picture_hash(picture_path(use))}
-
-
-def _known(use: PictureUse | None) -> PictureUse | None:
-    return None if use is None else PictureUse.model_validate(known(use))
+def known(use: Use) -> Use:
+    """`use` with its hash. Raises BadPicture."""
+    return use.model_copy(update={"sha256": use.sha256 or picture_hash(picture_path(use))})

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import Protocol, TypeVar
 
+from mezzotint.engine.controlled import with_pictures
 from mezzotint.engine.pictures import picture_hash, picture_path
 from mezzotint.values.errors import BadPicture
 from mezzotint.values.recipe import Pass, Prompt, Recipe
@@ -39,7 +40,8 @@ def found_again(recipe: Recipe, folder: Path, images: Sequence[Path] = ()) -> Re
 def _pass(use: Pass, place: Place) -> Pass:
     prompt = None if use.prompt is None else _prompt(use.prompt, place)
     source = None if use.source is None else _source(use.source, place)
-    return use.model_copy(update={"prompt": prompt, "source": source})
+    update = {"prompt": prompt, "source": source, **with_pictures(use, place)}
+    return use.model_copy(update=update)
 
 
 def _source(source: Source, place: Place) -> Source:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
-from mezzotint.engine.controlled import handed_on, hashed_controls, known
+from mezzotint.engine.controlled import handed_on, known, with_pictures
 from mezzotint.engine.pictures import picture_path
 from mezzotint.families.family import Family
 from mezzotint.families.look import MASK
@@ -17,7 +17,7 @@ from mezzotint.values.guides import ImageCfg
 from mezzotint.values.options import assemble_pass, flatten
 from mezzotint.values.photo import size_of
 from mezzotint.values.recipe import Pass, Prompt, Recipe
-from mezzotint.values.source import InitPicture, MaskPicture, PictureUse, Source
+from mezzotint.values.source import PictureUse, Source
 from mezzotint.values.span import Span
 
 EVERY = 8
@@ -79,23 +79,21 @@ def hashed(recipe: Recipe) -> Recipe:
 
 def _regions_hashed(prompt: Prompt) -> Prompt:
     masked = [
-        one
-        if one.mask is None
-        else one.model_copy(update={"mask": PictureUse.model_validate(known(one.mask))})
+        one if one.mask is None else one.model_copy(update={"mask": known(one.mask)})
         for one in prompt.regions
     ]
     return prompt.model_copy(update={"regions": tuple(masked)}) if prompt.regions else prompt
 
 
 def _hashed(use: Pass) -> Pass:
-    use = use.model_copy(update=hashed_controls(use))
+    use = use.model_copy(update=with_pictures(use, known))
     source = use.source
     if source is None:
         return use
     if source.picture is not None:
-        source = source.model_copy(update={"picture": InitPicture.model_validate(known(source.picture))})
+        source = source.model_copy(update={"picture": known(source.picture)})
     if source.mask is not None and source.mask.picture is not None:
-        picture = MaskPicture.model_validate(known(source.mask.picture))
+        picture = known(source.mask.picture)
         source = source.model_copy(update={"mask": source.mask.model_copy(update={"picture": picture})})
     return use.model_copy(update={"source": source})
 
