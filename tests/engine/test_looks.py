@@ -10,7 +10,8 @@ from PIL import Image
 
 from engine.recipes import Engine, draw, pixels
 from families.reduced import FAMILIES, single, small
-from mezzotint.engine.compose import compose
+from mezzotint.engine.compose import Lists, compose
+from mezzotint.engine.redrawing import edited, enlarged, varied
 from mezzotint.families.export import export_diffusers
 from mezzotint.values.errors import BadValue
 from mezzotint.values.guides import Cfg, ImageCfg
@@ -194,6 +195,28 @@ def test_instructions_are_guided_by_the_picture_too(
     after = compose("a red boat", model="toy", seed=5, then=[f"model={folder('sd1-pix2pix')}"]).passes[1]
     assert after.guides == usual.passes[0].guides
     assert after.source is not None and after.source.strength == 1
+
+
+def test_a_picture_that_was_instructed_is_instructed_again(
+    engine: Engine, asked: Asked, tmp_path: Path, folder: Callable[[str], Path]
+) -> None:
+    draw(engine, asked("sd1-pix2pix", guide=["image-cfg:3", "rescale"])).save(tmp_path / "old.png")
+
+    def scales(**lists: tuple[str, ...]) -> list[float]:
+        flat = {"strength": 1.0} | ({"guidance": 4.0} if lists else {})
+        guides = varied(tmp_path / "old.png", flat, Lists(**lists)).passes[0].guides
+        assert [guide.kind for guide in guides] == ["cfg", "image-cfg", "rescale"]
+        return [guide.scale for guide in guides if isinstance(guide, Cfg | ImageCfg)]
+
+    assert scales() == [7.5, 3.0]
+    assert scales(guide=("image-cfg:2",)) == [4.0, 2.0]
+
+
+def test_the_verbs_know_the_upscaler(folder: Callable[[str], Path], photo: Path) -> None:
+    flat = {"prompt": "a boat", "model": str(folder("x4-upscaler"))}
+    for made in (enlarged(photo, 2, flat), edited(photo, flat)):
+        assert (made.width, made.height) == (48, 32)
+        assert made.passes[0].source is not None and made.passes[0].source.strength == 1
 
 
 def test_no_other_model_is_guided_by_a_picture(engine: Engine, asked: Asked) -> None:

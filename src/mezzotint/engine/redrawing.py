@@ -5,10 +5,11 @@ hold. Gives a Recipe. Reads headers and hashes only; draws nothing.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from mezzotint.engine.compose import NONE, SEEDS, Lists, compose_flat
+from mezzotint.engine.starting import IMAGE_CFG, speaks_of
 from mezzotint.families.family import Family
 from mezzotint.families.registry import find
 from mezzotint.values import metadata
@@ -123,7 +124,9 @@ def _anew(own: Recipe, flat: Mapping[str, object], lists: Lists) -> Recipe:
     if not other:
         parts = first.model.parts or old.model.parts
         update["model"] = old.model.model_copy(update={"parts": parts})
-        update["guides"] = _guides(old.guides, first.guides, "guidance" in given)
+        asked = {"cfg"} if "guidance" in given else set[str]()
+        asked |= {IMAGE_CFG} if speaks_of(lists.guide, IMAGE_CFG) else set()
+        update["guides"] = _guides(old.guides, first.guides, asked)
     passes = (first.model_copy(update=update), *made.passes[1:])
     inversions = _joined(own.inversions, made.inversions)
     adapters = (() if other else own.adapters) + made.adapters
@@ -135,11 +138,12 @@ def _anew(own: Recipe, flat: Mapping[str, object], lists: Lists) -> Recipe:
     )
 
 
-def _guides(old: tuple[Guide, ...], new: tuple[Guide, ...], scaled: bool) -> tuple[Guide, ...]:
-    """The guides of the old recipe and those that were asked for; `scaled`: with the new scale."""
-    scale = [guide for guide in new if guide.kind == "cfg"] if scaled else []
-    kept = [guide for guide in old if not (scaled and guide.kind == "cfg")]
-    return (*scale, *kept, *(guide for guide in new if guide.kind != "cfg"))
+def _guides(old: tuple[Guide, ...], new: tuple[Guide, ...], asked: Collection[str]) -> tuple[Guide, ...]:
+    """The guides of the old recipe and those that were asked for. Families give the scales of their own accord: of
+    those only the `asked` ones replace the old."""
+    scales = [guide for guide in new if guide.kind in asked]
+    kept = [guide for guide in old if guide.kind not in asked]
+    return (*scales, *kept, *(guide for guide in new if guide.kind not in ("cfg", IMAGE_CFG)))
 
 
 def _joined(old: tuple[InversionUse, ...], new: tuple[InversionUse, ...]) -> tuple[InversionUse, ...]:

@@ -102,9 +102,14 @@ def guides(family: Family, given: Sequence[str]) -> Sequence[str]:
     """The guides of a pass as people write them: what they gave, and guidance by the picture where the family has it
     and nobody spoke of it."""
     scale = family.defaults.picture
-    if scale is None or any(text.partition(":")[0].strip() == IMAGE_CFG for text in given):
+    if scale is None or speaks_of(given, IMAGE_CFG):
         return given
     return (f"{IMAGE_CFG}:{scale:g}", *given)
+
+
+def speaks_of(guides: Sequence[str], kind: str) -> bool:
+    """Whether a guide of this kind is among those that people wrote."""
+    return any(text.partition(":")[0] == kind for text in guides)
 
 
 def followed(recipe: Recipe, texts: Sequence[str], family: Family, family_of: FamilyOf) -> Recipe:
