@@ -9,17 +9,17 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from engine.followers import adapter_file, controlnet_file, image_prompt_file
+from engine.followers import adapter_file, controlnet_file, image_prompt_file, weights
 from engine.recipes import draw, pixels, recipe
 from families.reduced import JOINT
 from mezzotint.engine.control_nets import ControlNets
 from mezzotint.engine.engine import Engine
 from mezzotint.engine.originals import found_again
-from mezzotint.families import toy
+from mezzotint.families import mini, partners, toy
 from mezzotint.families.export import export_diffusers
 from mezzotint.families.sd1 import SD1_INPAINTING
 from mezzotint.families.toy import TOY
-from mezzotint.nets.controlnet import ControlNet
+from mezzotint.nets.controlnet import ControlNet, ControlNetGeometry
 from mezzotint.values.errors import BadPicture, BadValue, MezzotintError
 from mezzotint.values.recipe import Recipe
 
@@ -336,3 +336,14 @@ def test_an_inpainting_model_follows_a_network_of_the_model_that_it_came_from(en
         "height": 48,
     }
     assert drawn(engine, control=[control(files)], **wishes) != drawn(engine, **wishes)
+
+
+def test_a_partner_of_the_embedded_model_is_a_folder(engine, files, tmp_path):
+    base = mini.family().denoiser
+    geometry = ControlNetGeometry(base, (4, 8, 12, 16)[: mini.family().latent.factor.bit_length()])
+    told = partners.Control("Edges", "0" * 64, "canny", geometry)
+    partners.pack(told, weights(ControlNet(geometry)), tmp_path / "edges", "float16")
+    text = f"{tmp_path / 'edges'}:image={files / 'photo.png'}"
+    wishes = {"model": "mini", "steps": 1}
+    assert drawn(engine, control=[text], **wishes) != drawn(engine, **wishes)
+    assert "fits no other; draw with --model mini" in refusal(engine, control=[text])

@@ -29,7 +29,7 @@ GIVEN = {
     "height": 64,
 }
 SAME, OTHER, CONTRAST = 50, 30, 20
-"""PSNR in dB: at least of one picture, and below it of different ones; the least deviation, in levels, of a picture that can tell."""
+"""PSNR in dB: at least of one picture, and below it of different ones; the least deviation, in levels, that tells."""
 
 
 @pytest.fixture(scope="module")
