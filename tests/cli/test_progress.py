@@ -61,6 +61,35 @@ def test_pictures_of_one_group_share_their_steps(capsys):
     assert "picture 1 of 4, step 4/4, 500 ms/step, 2 s left" in lines
 
 
+def passes(pictures, lengths, seconds):
+    for index in range(pictures):
+        for number, (steps, each) in enumerate(zip(lengths, seconds, strict=True), 1):
+            yield Prepared(1, steps, "toy", number, len(lengths))
+            for step in range(1, steps + 1):
+                yield Stepped(step, steps, 1.0, each)
+        yield Drawn(index, None)
+
+
+def test_passes_are_told_and_each_has_its_pace(capsys):
+    with showing(2, False) as show:
+        for event in passes(2, (4, 2), (1.0, 10.0)):
+            show(event)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "drawing 2 pictures with toy, 4 steps in the first of 2 passes"
+    assert lines[1] == "picture 1 of 2, pass 1 of 2, step 1/4, 1.0 s/step, 15 s left"
+    assert lines[5] == "pass 2 of 2 with toy, 2 steps"
+    assert lines[6] == "picture 1 of 2, pass 2 of 2, step 1/2, 10.0 s/step, 34 s left"
+    assert lines[8] == "picture 2 of 2, pass 1 of 2, step 1/4, 1.0 s/step, 23 s left"
+    assert lines[-1] == "picture 2 of 2, pass 2 of 2, step 2/2, 10.0 s/step, 0 s left"
+
+
+def test_a_pass_without_steps_is_no_trouble(capsys):
+    with showing(1, False) as show:
+        for event in passes(1, (0, 1), (1.0, 1.0)):
+            show(event)
+    assert "pass 2 of 2, step 1/1, 1.0 s/step, 0 s left" in capsys.readouterr().err
+
+
 def test_quiet_is_quiet(capsys):
     assert shown(capsys, 1, 1, 4, quiet=True) == ""
 

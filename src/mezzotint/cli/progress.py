@@ -6,7 +6,7 @@ Takes the Events of an engine. Gives nothing back. Knows no recipe.
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -25,45 +25,78 @@ _SMOOTH = 0.9
 
 @dataclass
 class _Pace:
-    """Where a run is: `pictures` in all, `drawn` of them ready, `group` of them being drawn together."""
+    """Where a run is: `pictures` in all, `drawn` of them ready, `group` of them being drawn together, in the pass
+    `number` of `passes`. `lengths` are the steps of each pass so far as known, `seconds` the time of one of its steps.
+    """
 
     pictures: int
     drawn: int = 0
     group: int = 1
-    steps: int = 1
+    number: int = 1
+    passes: int = 1
     step: int = 0
-    seconds: float | None = None
+    lengths: dict[int, int] = field(default_factory=dict[int, int])
+    seconds: dict[int, float] = field(default_factory=dict[int, float])
 
     def on(self, event: Event) -> None:
         if isinstance(event, Prepared):
-            self.group, self.steps, self.step = event.recipe_count, event.steps, 0
+            self.group, self.step = event.recipe_count, 0
+            self.number, self.passes = event.number, event.passes
+            self.lengths[event.number] = event.steps
         elif isinstance(event, Stepped):
             self.step = event.step
-            old = self.seconds
-            self.seconds = event.seconds if old is None else _SMOOTH * old + (1 - _SMOOTH) * event.seconds
+            old = self.seconds.get(self.number, event.seconds)
+            self.seconds[self.number] = _SMOOTH * old + (1 - _SMOOTH) * event.seconds
         else:
             self.drawn += 1
             if self.drawn % self.group == 0:
-                self.step = 0
+                self.number, self.step = 1, 0
+
+    @property
+    def steps(self) -> int:
+        """Steps of the pass that is walked."""
+        return self._length(self.number)
 
     @property
     def total(self) -> int:
         """Steps of the whole run, if all groups are like this one."""
-        return self.steps * -(-self.pictures // self.group)
+        return self._each * -(-self.pictures // self.group)
 
     @property
     def done(self) -> int:
         """Steps behind us; a group whose pictures are being decoded has all of its."""
-        within = self.steps if self.drawn % self.group else self.step
-        return self.steps * (self.drawn // self.group) + within
+        before = sum(self._length(number) for number in range(1, self.number))
+        within = self._each if self.drawn % self.group else before + self.step
+        return self._each * (self.drawn // self.group) + within
 
     @property
     def text(self) -> str:
         """Seconds per step and for the rest of the run."""
-        if self.seconds is None:
+        now = self.seconds.get(self.number)
+        if now is None:
             return ""
-        left = self.seconds * (self.total - self.done)
-        return f"{_seconds(self.seconds)}/step, {_clock(left)} left"
+        each = sum(self._length(number) * self._pace(number) for number in range(1, self.passes + 1))
+        walked = sum(self._length(number) * self._pace(number) for number in range(1, self.number))
+        walked = each if self.drawn % self.group else walked + self.step * now
+        groups = -(-self.pictures // self.group) - self.drawn // self.group
+        return f"{_seconds(now)}/step, {_clock(max(0.0, each * groups - walked))} left"
+
+    @property
+    def place(self) -> str:
+        """Which pass it is, where there are several."""
+        return f"pass {self.number} of {self.passes}, " if self.passes > 1 else ""
+
+    @property
+    def _each(self) -> int:
+        """Steps of a group in all passes; one that was not reached yet counts as the last known one."""
+        return sum(map(self._length, range(1, self.passes + 1)))
+
+    def _length(self, number: int) -> int:
+        known = [self.lengths[n] for n in range(1, number + 1) if n in self.lengths]
+        return known[-1] if known else 1
+
+    def _pace(self, number: int) -> float:
+        return self.seconds.get(number, self.seconds.get(self.number, 0.0))
 
 
 @contextmanager
@@ -93,7 +126,8 @@ def _bar(pictures: int) -> Generator[Show]:
         def show(event: Event) -> None:
             pace.on(event)
             number = min(pace.drawn + 1, pictures)
-            ready = pace.step == pace.steps and isinstance(event, Stepped)
+            last = pace.number == pace.passes and pace.step == pace.steps
+            ready = last and isinstance(event, Stepped)
             progress.update(
                 task,
                 total=pace.total,
@@ -103,7 +137,7 @@ def _bar(pictures: int) -> Generator[Show]:
                 else "drawing"
                 if pictures == 1
                 else f"{number} of {pictures}",
-                steps=f"{pace.step}/{pace.steps}",
+                steps=f"{pace.place}{pace.step}/{pace.steps}",
                 pace=pace.text,
                 refresh=True,
             )
@@ -117,10 +151,13 @@ def _lines(pictures: int) -> Show:
     def show(event: Event) -> None:
         pace.on(event)
         if isinstance(event, Prepared) and pace.drawn == 0:
-            _say(f"drawing {_pictures(pictures)} with {event.model}, {event.steps} steps")
+            first = event.number == 1
+            what = f"drawing {_pictures(pictures)}" if first else f"pass {event.number} of {event.passes}"
+            among = f" in the first of {event.passes} passes" if first and event.passes > 1 else ""
+            _say(f"{what} with {event.model}, {event.steps} steps{among}")
         elif isinstance(event, Stepped) and pictures <= _FEW and _quarter(event.step, event.steps):
             of = f"picture {pace.drawn + 1} of {pictures}, " if pictures > 1 else ""
-            _say(f"{of}step {event.step}/{event.steps}, {pace.text}")
+            _say(f"{of}{pace.place}step {event.step}/{event.steps}, {pace.text}")
         elif isinstance(event, Drawn) and pictures > _FEW:
             _say(f"picture {pace.drawn} of {pictures} drawn, {pace.text}")
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from types import MappingProxyType
 
+from mezzotint.values import infotext_source
 from mezzotint.values.adapters import tag
 from mezzotint.values.guides import Cfg
 from mezzotint.values.infotext_walk import read, shown, written
@@ -74,6 +75,8 @@ def _params(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield "Variation seed strength", shown(noise.variation_strength)
     if noise.resize_from:
         yield "Seed resize from", noise.resize_from
+    if (changed := infotext_source.strength(recipe)) is not None:
+        yield "Denoising strength", shown(changed)
     if prompt.clip_skip is not None and prompt.clip_skip > 1:
         yield "Clip skip", str(prompt.clip_skip)
     if walk.tiling.seamless == "both":
@@ -90,6 +93,7 @@ def _params(recipe: Recipe) -> Iterator[tuple[str, str]]:
             yield "Emphasis", title
     if prompt.pad == YES:
         yield "Pad conds", "True"
+    yield from infotext_source.written(recipe)
     yield from written(walk)
 
 
@@ -153,7 +157,7 @@ def _split_sizes(pairs: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 def options(found: Infotext) -> dict[str, object]:
     """The flat options that `found` settles, for `values.options.assemble`; what has no counterpart is left out.
 
-    Its guides are told by `values.infotext_walk.guides`.
+    Its guides are told by `values.infotext_walk.guides`, its further passes by `values.infotext_source.passes`.
     """
     params = found.params
     sampler, spacing = _split_title(params.get("Sampler", ""))
