@@ -180,6 +180,13 @@ def test_a_folder_goes_into_a_folder_beside_it(capsys, place):
     assert files(place / "in") == ["a.jpg", "a.png", "b.png", "notes.txt"]
 
 
+def test_the_folder_one_is_in(capsys, place, monkeypatch):
+    photo(place / "in" / "a.png")
+    monkeypatch.chdir(place / "in")
+    assert here(capsys, "edit", ".", "a red apple", *SIZED).code == 0
+    assert files(place) == ["in-edit/a.png", "in/a.png"]
+
+
 def test_a_second_run_keeps_what_is_there(capsys, place):
     for name in ("a.png", "b.png"):
         photo(place / "in" / name)

@@ -89,8 +89,7 @@ def targets(found: Inputs, given: Path | None, ending: str) -> tuple[Path, ...]:
     beside each picture. The folder may be missing yet. Raises BadValue, OutputFailed."""
     if given is None and found.folder is None:
         return tuple(picture.with_name(f"{picture.stem}-{ending}.png") for picture in found.pictures)
-    whole = found.folder.resolve() if found.folder is not None else Path()
-    folder = given if given is not None else whole.with_name(f"{whole.name}-{ending}")
+    folder = given if given is not None else _beside(found.folder or Path(), ending)
     if folder.suffix.lower() in SUFFIXES and not folder.is_dir():
         told = f"'{shorten(folder.name)}' is one picture, and several are to be written"
         raise BadValue("output", told, "name a folder")
@@ -104,6 +103,14 @@ def targets(found: Inputs, given: Path | None, ending: str) -> tuple[Path, ...]:
         folder / (f"{one.stem}.png" if stems.count(one.stem) == 1 else f"{one.stem}-{one.suffix[1:]}.png")
         for one in found.pictures
     )
+
+
+def _beside(folder: Path, ending: str) -> Path:
+    """The folder next to `folder` that has its name and `ending`. Raises BadValue for a root, which has no name."""
+    named = folder if folder.name not in ("", "..") else folder.resolve()
+    if not named.name:
+        raise BadValue("output", "is missing", "name the folder to write to with --output")
+    return named.with_name(f"{named.name}-{ending}")
 
 
 def spared(files: Iterable[Path], originals: Iterable[Path]) -> None:

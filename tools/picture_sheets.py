@@ -1,0 +1,69 @@
+"""Draws the sheets of docs/howto/pictures.md, by running the commands of that page in an empty folder.
+
+Nothing is chosen: what the page's commands draw is what the sheets show. Run it after drawing from pictures has
+changed.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from PIL import Image
+
+from mezzotint.engine.grid import grid
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SHEETS = {
+    "edit": (("apple", "the picture"), ("edit-5", "0.5"), ("edit-7", "0.7"), ("edit-9", "0.9")),
+    "inpaint": (
+        ("apple", "the picture"),
+        ("half", "the mask"),
+        ("apple-inpaint", "strength 0.75"),
+        ("all-new", "strength 1"),
+    ),
+    "outpaint": (("apple", "the picture"), ("apple-outpaint", "with new space")),
+    "vary": (("apple", "the picture"), *((f"apple-vary-{n}", f"variation {n + 6}") for n in (1, 2, 3))),
+    "upscale": (("apple", "Lanczos alone"), ("apple-upscale", "drawn over")),
+}
+"""The files of each sheet with their labels."""
+
+
+def draw(folder: Path) -> None:
+    """Runs the commands of the page."""
+    for kind, text in BLOCK.findall((DOCS / "howto" / "pictures.md").read_text("utf-8")):
+        if kind == "python":
+            subprocess.run([sys.executable, "-c", text], cwd=folder, check=True)
+            continue
+        for command in re.findall(r"^\$ (.*)$", text, re.MULTILINE):
+            subprocess.run(["bash", "-euc", command], cwd=folder, check=True)
+
+
+def sheet(folder: Path, cells: Sequence[tuple[str, str]]) -> Image.Image:
+    """The pictures of one sheet side by side, on grey where they are smaller than the largest."""
+    images = [Image.open(folder / f"{name}.png").convert("RGB") for name, _ in cells]
+    if cells[-1][0] == "apple-upscale":
+        images[0] = images[0].resize(images[1].size, Image.Resampling.LANCZOS)
+    across, down = (max(getattr(image, side) for image in images) for side in ("width", "height"))
+    framed: list[tuple[Image.Image, str]] = []
+    for image, (_, label) in zip(images, cells, strict=True):
+        whole = Image.new("RGB", (across, down), "#d8d8d8")
+        whole.paste(image, (0, 0))
+        framed.append((whole, label))
+    return grid(framed, columns=len(cells))
+
+
+def main() -> None:
+    """Writes docs/pictures/from-*.webp."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        draw(folder)
+        for verb, cells in SHEETS.items():
+            sheet(folder, cells).save(DOCS / "pictures" / f"from-{verb}.webp", quality=90, method=6)
+
+
+if __name__ == "__main__":
+    main()
