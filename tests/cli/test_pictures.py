@@ -3,13 +3,21 @@
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from cli.commands import TOY, apart, command, error_of, files, here
+from mezzotint.engine.compose import compose
+from mezzotint.engine.originals import pictures_of
+from mezzotint.engine.redrawing import varied
+from mezzotint.values.controls import ControlUse
+from mezzotint.values.facts import RunFacts
 from mezzotint.values.metadata import read
+from mezzotint.values.picture import Picture
+from mezzotint.values.source import PictureUse
 
 SIZED = TOY
 BARE = ("--model", "toy", "--steps", "2", "--threads", "1")
@@ -140,6 +148,21 @@ def test_vary_keeps_what_no_option_says(capsys, place):
     assert here(capsys, "replay", "a.png", "--image", "n.png").out == "a.png: bit-equal\n"
 
 
+def test_vary_keeps_controls(place):
+    photo(place / "hint.png")
+    plain = compose("an apple", model="toy", width=32, height=32, seed=5)
+    control = ControlUse(file="net.safetensors", picture=PictureUse(file="hint.png"))
+    recipe = plain.model_copy(
+        update={"passes": (plain.passes[0].model_copy(update={"controls": (control,)}),)}
+    )
+    facts = RunFacts("0", "0", "cpu", 1, "default", None, 1.0)
+    Picture(Image.new("RGB", (32, 32)), recipe, facts).save(place / "a.png")
+    new = varied(place / "a.png", {"variation_seed": 9})
+    assert new.model_copy(update={"noise": recipe.noise}) == recipe
+    assert varied(place / "a.png", {"strength": 0.5}).passes[0].controls == (control,)
+    assert pictures_of(recipe) == {Path("hint.png")}
+
+
 def test_vary_with_a_strength_draws_the_picture_over(capsys, place):
     here(capsys, "a red apple", *SIZED, "-o", "a.png")
     assert here(capsys, "vary", "a.png", "--strength", "0.5").code == 0
@@ -255,6 +278,7 @@ def test_no_original_is_written_over(capsys, place):
         ["edit", a, "in/b.png", "in/a-edit.png", *words, "--overwrite"],
         ["inpaint", a, *words, "--mask", "in/b.png", "-o", "in/b.png", "--overwrite"],
         [*words, "--image", a, "-o", a, "--overwrite"],
+        [*words, "--region", f"{a}:a pear", "-o", a, "--overwrite"],
     ):
         assert "output: " in error_of(here(capsys, *command_line))
     assert {path: path.read_bytes() for path in (place / "in").iterdir()} == before

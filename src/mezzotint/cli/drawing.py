@@ -156,7 +156,7 @@ def checked(given: Mapping[str, Any]) -> Mapping[str, Any]:
     recipe.following(count - 1)
     files = output(given["output"], recipe.prompt.text, given["overwrite"], count)
     originals = [Path(options[name]) for name in ("image", "mask") if options[name] is not None]
-    spared([*files.pictures, *([files.grid] if files.grid else [])], originals)
+    spared(files.files, originals)
     return MappingProxyType({**given, "options": options, "output": files})
 
 

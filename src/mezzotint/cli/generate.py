@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mezzotint.cli.inputs import spared
 from mezzotint.cli.output import Output
 from mezzotint.cli.progress import showing
 from mezzotint.engine.compose import Lists, compose_flat, compose_series
 from mezzotint.engine.engine import Engine
 from mezzotint.engine.grid import grid
+from mezzotint.engine.originals import pictures_of
 from mezzotint.values.events import Drawn
 from mezzotint.values.files import write_atomically
 from mezzotint.values.picture import Picture, format_of
@@ -30,6 +32,7 @@ def write(given: Mapping[str, Any], recipes: Sequence[Recipe], output: Output) -
     Gives the exit code. Raises MezzotintError.
     """
     count, quiet = len(recipes), given["quiet"]
+    spared(output.files, pictures_of(recipes[0]))
     engine = Engine(given["device"], given["threads"])
     say = _silent if quiet else print
     pictures: dict[int, Picture] = {}

@@ -26,6 +26,11 @@ class Output:
     grid: Path | None
     moved: bool
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that are written."""
+        return (*self.pictures, *([self.grid] if self.grid else []))
+
 
 def output(given: Path | None, prompt: str, overwrite: bool, count: int) -> Output:
     """Free names for `count` pictures. Raises BadValue for an unknown kind of file, OutputFailed for a folder that
@@ -38,7 +43,7 @@ def output(given: Path | None, prompt: str, overwrite: bool, count: int) -> Outp
     number = 1
     while True:
         found = _numbered(path, number, count)
-        if overwrite or not any(p.exists() for p in _files(found)):
+        if overwrite or not any(p.exists() for p in found.files):
             return found
         number += 1
 
@@ -65,10 +70,6 @@ def _numbered(path: Path, number: int, count: int) -> Output:
         return Output((path.with_name(stem + path.suffix),), None, number > 1)
     pictures = tuple(path.with_name(f"{stem}-{i}{path.suffix}") for i in range(1, count + 1))
     return Output(pictures, path.with_name(f"{stem}-grid{path.suffix}"), number > 1)
-
-
-def _files(found: Output) -> list[Path]:
-    return [*found.pictures, *([found.grid] if found.grid else [])]
 
 
 def writable(folder: Path) -> None:

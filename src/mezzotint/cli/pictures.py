@@ -12,10 +12,11 @@ from typing import Any
 from mezzotint import __version__
 from mezzotint.cli.errors import FAILED, show
 from mezzotint.cli.generate import drawn_line, lists_of, write
-from mezzotint.cli.inputs import Inputs, mask_for
+from mezzotint.cli.inputs import Inputs, mask_for, spared
 from mezzotint.cli.progress import Show, showing
 from mezzotint.engine.compose import Lists
 from mezzotint.engine.engine import Engine
+from mezzotint.engine.originals import pictures_of
 from mezzotint.engine.redrawing import edited, enlarged, filled_in, varied
 from mezzotint.values import metadata
 from mezzotint.values.errors import BadPicture, BadValue, OutputFailed, Stopped
@@ -113,6 +114,8 @@ class _Batch:
         """What is left to draw of one picture."""
         try:
             recipes = series(picture)
+            if self._given["overwrite"]:
+                spared(files, pictures_of(recipes[0]))
         except (BadPicture, BadValue) as error:
             self._fail(picture, error)
             return []

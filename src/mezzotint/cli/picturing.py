@@ -88,7 +88,7 @@ class Way:
             spared([wished], originals)
             single = output(wished, "", overwrite, count)
             jobs = (single.pictures,)
-            spared([*single.pictures, *([single.grid] if single.grid else [])], originals)
+            spared(single.files, originals)
         else:
             single = None
             wishes = targets(found, given["output"], self.name)

@@ -3,25 +3,15 @@
 Takes a Recipe and the places to look in. Gives the Recipe with the paths where the pictures are. Opens no picture.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PureWindowsPath
-from typing import Protocol, TypeVar
+from typing import cast
 
-from mezzotint.engine.controlled import with_pictures
 from mezzotint.engine.pictures import picture_hash, picture_path
 from mezzotint.values.errors import BadPicture
-from mezzotint.values.recipe import Pass, Prompt, Recipe
-from mezzotint.values.source import PictureUse, Source
-
-Use = TypeVar("Use", bound=PictureUse)
-
-
-class Place(Protocol):
-    """Gives a picture with the path where it is."""
-
-    def __call__(self, use: Use, /) -> Use:
-        """`use` with another path. Raises BadPicture."""
-        ...
+from mezzotint.values.recipe import Recipe
+from mezzotint.values.source import PictureUse
+from mezzotint.values.value import Value
 
 
 def found_again(recipe: Recipe, folder: Path, images: Sequence[Path] = ()) -> Recipe:
@@ -30,33 +20,36 @@ def found_again(recipe: Recipe, folder: Path, images: Sequence[Path] = ()) -> Re
     Raises BadPicture, which says what file with which hash is missing.
     """
 
-    def place(use: Use) -> Use:
-        return use.model_copy(update={"file": _place(use, folder, images)})
-
-    passes = tuple(_pass(use, place) for use in recipe.passes)
-    return recipe.model_copy(update={"passes": passes, "prompt": _prompt(recipe.prompt, place)})
+    return cast(Recipe, _moved(recipe, lambda use: _place(use, folder, images)))
 
 
-def _pass(use: Pass, place: Place) -> Pass:
-    prompt = None if use.prompt is None else _prompt(use.prompt, place)
-    source = None if use.source is None else _source(use.source, place)
-    update = {"prompt": prompt, "source": source, **with_pictures(use, place)}
-    return use.model_copy(update=update)
+def pictures_of(recipe: Recipe) -> set[Path]:
+    """Every picture that a recipe names. Raises BadPicture."""
+    return set(map(picture_path, _named(recipe)))
 
 
-def _source(source: Source, place: Place) -> Source:
-    picture, mask = source.picture, source.mask
-    if mask is not None and mask.picture is not None:
-        mask = mask.model_copy(update={"picture": place(mask.picture)})
-    return source.model_copy(update={"picture": None if picture is None else place(picture), "mask": mask})
+def _moved(value: object, place: Callable[[PictureUse], str]) -> object:
+    """`value` with all pictures in it at other places; what names none comes back as it is."""
+    if isinstance(value, PictureUse):
+        return value.model_copy(update={"file": place(value)})
+    if isinstance(value, tuple):
+        return tuple(_moved(part, place) for part in cast(tuple[object, ...], value))
+    if not isinstance(value, Value) or not any(_named(value)):
+        return value
+    return value.model_copy(update={name: _moved(part, place) for name, part in dict(value).items()})
 
 
-def _prompt(prompt: Prompt, place: Place) -> Prompt:
-    regions = tuple(
-        one if one.mask is None else one.model_copy(update={"mask": place(one.mask)})
-        for one in prompt.regions
-    )
-    return prompt.model_copy(update={"regions": regions})
+def _named(value: object) -> Iterator[PictureUse]:
+    if isinstance(value, PictureUse):
+        yield value
+    for part in _parts(value):
+        yield from _named(part)
+
+
+def _parts(value: object) -> Iterable[object]:
+    if isinstance(value, Value):
+        return dict(value).values()
+    return cast(tuple[object, ...], value) if isinstance(value, tuple) else ()
 
 
 def _place(use: PictureUse, folder: Path, images: Sequence[Path]) -> str:

@@ -18,7 +18,7 @@ from mezzotint.values.guides import Guide
 from mezzotint.values.names import YES
 from mezzotint.values.options import OPTIONS, flatten
 from mezzotint.values.photo import size_of
-from mezzotint.values.recipe import InversionUse, ModelUse, Recipe
+from mezzotint.values.recipe import InversionUse, ModelUse, Pass, Recipe
 
 VARIED, ENLARGED, APART = 0.4, 0.3, 0.3
 """How much of a picture is changed to vary or to enlarge it, and how far the noise of a variation is from the old one,
@@ -47,10 +47,12 @@ def filled_in(picture: Path, flat: Mapping[str, object], lists: Lists = NONE) ->
 
 
 def varied(picture: Path, flat: Mapping[str, object], lists: Lists = NONE) -> Recipe:
-    """The recipe of another picture like `picture`: its own recipe with a little other noise, where it holds one and no
-    strength is asked for; otherwise an image-to-image of low strength. Raises BadValue without any prompt."""
+    """The recipe of another picture like `picture`: its own recipe with a little other noise, where it holds one and
+    nothing is said that only a picture to start from has, as its strength; otherwise an image-to-image of low strength.
+
+    Raises BadValue without any prompt."""
     own = own_recipe(picture)
-    if own is None or flat.get("strength") is not None:
+    if own is None or any(flat.get(name) is not None for name in _SOURCE):
         flat = {**flat, "strength": _strength(flat, own, VARIED)}
         return _redrawn(picture, own, flat, lists)
     before = own.noise.variation_strength
@@ -61,10 +63,10 @@ def varied(picture: Path, flat: Mapping[str, object], lists: Lists = NONE) -> Re
         "variation_seed": secrets.randbelow(SEEDS) if seed is None else seed,
     }
     made = _anew(own, {**flat, **varying}, lists)
-    if any(flat.get(name) is not None for name in _SOURCE):
-        return made
-    first = made.passes[0].model_copy(update={"source": own.passes[0].source})
-    later = () if _other_model(own, flat) else own.passes[1:]
+    other = _other_model(own, flat)
+    followed = {} if other else _followed(own.passes[0], made.passes[0])
+    first = made.passes[0].model_copy(update={"source": own.passes[0].source, **followed})
+    later = () if other else own.passes[1:]
     return made.model_copy(update={"passes": (first, *later, *made.passes[1:])})
 
 
@@ -127,6 +129,8 @@ def _anew(own: Recipe, flat: Mapping[str, object], lists: Lists) -> Recipe:
         asked = {"cfg"} if "guidance" in given else set[str]()
         asked |= {IMAGE_CFG} if speaks_of(lists.guide, IMAGE_CFG) else set()
         update["guides"] = _guides(old.guides, first.guides, asked)
+        if first.source is not None:  # a control may follow what the pass starts from
+            update.update(_followed(old, first))
     passes = (first.model_copy(update=update), *made.passes[1:])
     inversions = _joined(own.inversions, made.inversions)
     adapters = (() if other else own.adapters) + made.adapters
@@ -136,6 +140,14 @@ def _anew(own: Recipe, flat: Mapping[str, object], lists: Lists) -> Recipe:
     return made.model_copy(
         update={"prompt": prompt, "passes": passes, "inversions": inversions, "adapters": adapters}
     )
+
+
+def _followed(old: Pass, new: Pass) -> dict[str, object]:
+    """The controls and image prompts of the old pass, and those that were asked for."""
+    return {
+        "controls": (*old.controls, *new.controls),
+        "image_prompts": (*old.image_prompts, *new.image_prompts),
+    }
 
 
 def _guides(old: tuple[Guide, ...], new: tuple[Guide, ...], asked: Collection[str]) -> tuple[Guide, ...]:
