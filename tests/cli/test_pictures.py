@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from cli.commands import TOY, apart, command, error_of, files, here
 from mezzotint.engine.compose import compose
@@ -178,6 +179,18 @@ def test_a_picture_without_a_recipe_needs_a_prompt(capsys, place):
         assert "b.png holds no recipe" in error_of(here(capsys, verb, "b.png", *BARE))
     for verb in ("edit", "inpaint", "outpaint"):
         assert "PROMPT is missing" in error_of(here(capsys, verb, "b.png", *BARE))
+
+
+def test_the_prompt_of_another_program_is_read(capsys, place):
+    text = "a (red:1.2) apple\nNegative prompt: blue\nSteps: 20, Sampler: Euler, Seed: 3, Size: 32x32"
+    texts = PngInfo()
+    texts.add_text("parameters", text)
+    Image.new("RGB", (32, 32), "red").save("a.png", pnginfo=texts)
+    assert here(capsys, "upscale", "a.png", *BARE).code == 0
+    prompt = read(place / "a-upscale.png").recipe.prompt
+    assert (prompt.text, prompt.negative, prompt.dialect) == ("a (red:1.2) apple", "blue", "a1111")
+    assert here(capsys, "vary", "a.png", "a pear", *BARE).code == 0
+    assert read(place / "a-vary.png").recipe.prompt.text == "a pear"
 
 
 def test_upscale_enlarges_and_draws_over(capsys, place):

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from mezzotint.engine.compose import NONE, SEEDS, Lists, compose_flat
+from mezzotint.engine.compose import DIALECT, NONE, SEEDS, Lists, compose_flat
 from mezzotint.engine.starting import IMAGE_CFG, speaks_of
 from mezzotint.families.family import Family
 from mezzotint.families.registry import find
@@ -104,10 +104,21 @@ def _redrawn(picture: Path, own: Recipe | None, flat: Mapping[str, object], list
     started = {**flat, "image": str(picture)}
     if own is not None:
         return _anew(own, started, lists)
-    if not str(flat.get("prompt") or "").strip():
+    if flat.get("prompt") is None:
+        started |= _texts(picture)
+    if not str(started.get("prompt") or "").strip():
         told = f"is missing, and {shorten(str(picture), 200)} holds no recipe with one"
         raise BadValue("prompt", told, "say behind the picture what is on it")
     return compose_flat(started, lists)
+
+
+def _texts(picture: Path) -> dict[str, object]:
+    """The prompts that another program left in a picture; nothing else of its settings, whose model is not here."""
+    try:
+        found = metadata.read(picture).infotext
+    except BadPicture:
+        return {}
+    return {} if found is None else {"prompt": found.prompt, "negative": found.negative, "dialect": DIALECT}
 
 
 def _anew(own: Recipe, flat: Mapping[str, object], lists: Lists) -> Recipe:
