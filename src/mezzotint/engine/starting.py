@@ -117,7 +117,7 @@ def followed(recipe: Recipe, texts: Sequence[str], family: Family, family_of: Fa
     and what `family_of` does."""
     passes = list(recipe.passes)
     for text in texts:
-        given = pass_text.from_text(text)
+        given = _of_one_kind(pass_text.from_text(text))
         start = given.get(pass_text.FROM)
         other = given.get("model")
         after = _after(recipe, given, family if other is None else family_of(str(other)))
@@ -129,8 +129,24 @@ def followed(recipe: Recipe, texts: Sequence[str], family: Family, family_of: Fa
             )
             span = Span.model_validate({"start": start, "unit": unit})
             after = after.model_copy(update={"source": Source(start="kept"), "span": span})
-        passes.append(after)
+        passes.append(_hashed(after))
     return recipe.model_copy(update={"passes": tuple(passes)})
+
+
+def _of_one_kind(given: Mapping[str, object]) -> Mapping[str, object]:
+    """`given` of a pass: one that goes on where another one stopped has no source that options could speak of. Raises
+    BadValue."""
+    if pass_text.FROM not in given:
+        if pass_text.UNIT in given:
+            raise BadValue(pass_text.UNIT, "says how from is counted, and that is missing", "give both")
+        return given
+    for name in given:
+        if name == pass_text.UPSCALER or (
+            name in pass_text.FIELDS and "source" in pass_text.FIELDS[name].path
+        ):
+            told = "has no use in a pass that goes on where another one stopped"
+            raise BadValue(name, told, "leave it out, or leave from out")
+    return given
 
 
 def _after(recipe: Recipe, given: Mapping[str, object], family: Family) -> Pass:

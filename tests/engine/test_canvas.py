@@ -1,0 +1,209 @@
+"""The source at the size of the drawing, its mask, and the way back."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from diffusion.toys import STEADY
+from mezzotint.engine import raster
+from mezzotint.engine.canvas import canvas
+from mezzotint.values.errors import BadValue
+from mezzotint.values.names import AREAS, FILLS, FITS, YES_NO
+from mezzotint.values.photo import Photo
+from mezzotint.values.source import InitPicture, Mask, MaskPicture, Source
+
+PICTURE, ASKED = InitPicture(file="a.png"), MaskPicture(file="m.png")
+MASKED = {"picture": ASKED}
+
+
+def noise(width, height, mode="RGB", seed=1):
+    shape = (height, width, 3) if mode == "RGB" else (height, width)
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8))
+
+
+def spot(size, box, level=255):
+    mask = Image.new("L", size, 0)
+    mask.paste(level, box)
+    return mask
+
+
+def source(**fields):
+    return Source(picture=PICTURE, **fields)
+
+
+def other(size):
+    """A drawing that no picture of these tests is."""
+    return noise(*size, seed=99)
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_a_picture_of_the_right_size_is_left_alone(fit):
+    image = noise(24, 16)
+    made = canvas(Photo(image), None, source(fit=fit), (24, 16))
+    assert made.image.tobytes() == made.under.tobytes() == image.tobytes()
+    assert (made.mask, made.alpha, made.region, made.cover) == (None, None, None, None)
+    drawn = other((24, 16))
+    assert made.back(drawn) is drawn
+
+
+def test_the_ways_to_fit():
+    """A picture with a red and a blue quarter at its ends, twice as wide as what is drawn."""
+    wide = Image.new("RGB", (64, 32), (0, 255, 0))
+    wide.paste((255, 0, 0), (0, 0, 16, 32))
+    wide.paste((0, 0, 255), (48, 0, 64, 32))
+
+    def columns(fit):
+        image = canvas(Photo(wide), None, source(fit=fit), (32, 32)).image
+        assert image.size == (32, 32)
+        return [image.getpixel((x, 16)) for x in (1, 16, 30)]
+
+    assert columns("cover") == [(0, 255, 0)] * 3
+    assert columns("stretch") == columns("contain") == [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
+    # Above and below lies what its edge goes on with.
+    contained = canvas(Photo(wide), None, source(fit="contain"), (32, 32)).image
+    assert [contained.getpixel((1, y)) for y in (0, 31)] == [(255, 0, 0)] * 2
+
+
+def test_transparency_goes_where_the_picture_goes():
+    image, alpha = noise(32, 32), spot((32, 32), (0, 0, 16, 32))
+    made = canvas(Photo(image, alpha), None, source(), (16, 16))
+    assert made.alpha.size == (16, 16)
+    back = made.back(other((16, 16)))
+    assert back.mode == "RGBA"
+    assert back.convert("RGB").tobytes() == other((16, 16)).tobytes()
+    # What cannot be seen is white for the model.
+    assert made.image.getpixel((14, 8)) == (255, 255, 255)
+    new = canvas(Photo(image, alpha), None, source(extend=(8, 0, 0, 0)), (40, 32))
+    assert new.alpha is None
+    assert new.mask.getbbox() == (0, 0, 40, 32)
+
+
+@STEADY
+@given(
+    st.tuples(*[st.integers(8, 40)] * 2),
+    st.tuples(*[st.integers(1, 5)] * 2),
+    st.fixed_dictionaries(
+        {
+            "invert": st.sampled_from(YES_NO),
+            "grow": st.integers(-9, 9),
+            "blur": st.floats(0, 5),
+            "soft": st.sampled_from(YES_NO),
+            "fill": st.sampled_from(FILLS),
+            "area": st.sampled_from(AREAS),
+            "padding": st.integers(0, 50),
+        }
+    ),
+    st.integers(0, 99),
+    st.sampled_from(FITS),
+)
+def test_what_is_not_under_the_mask_comes_back_to_the_bit(size, blocks, fields, seed, fit):
+    drawn_at = blocks[0] * 8, blocks[1] * 8
+    rng = np.random.default_rng(seed)
+    grey = Image.fromarray(
+        (rng.integers(0, 256, size[::-1]) * (rng.random(size[::-1]) < 0.1)).astype(np.uint8)
+    )
+    asked = source(fit=fit, mask=Mask(**MASKED, **fields))
+    made = canvas(Photo(noise(*size)), Photo(grey.convert("RGB")), asked, drawn_at)
+    assert made.image.size == made.mask.size == drawn_at
+    if fields["soft"] == "no":
+        assert set(np.unique(made.mask)) <= {0, 255}
+    whole = drawn_at if made.region is None else size
+    assert made.under.size == made.cover.size == whole
+    back = made.back(other(drawn_at))
+    assert back.size == whole
+    kept = np.asarray(made.cover) == 0
+    assert np.array_equal(np.asarray(back)[kept], np.asarray(made.under)[kept])
+    if made.region is None and whole == size:
+        assert made.under.tobytes() == noise(*size).tobytes()
+
+
+def test_the_order_is_threshold_invert_grow_blur():
+    mask = spot((33, 33), (16, 16, 17, 17), 140)
+    asked = {"grow": 3, "fill": "nothing"}
+    made = canvas(
+        Photo(noise(33, 33)), Photo(mask.convert("RGB")), source(mask=Mask(**MASKED, **asked)), (33, 33)
+    )
+    assert made.mask.getbbox() == (13, 13, 20, 20)
+    assert made.cover.getpixel((13, 13)) == 255
+    inverted = source(mask=Mask(**MASKED, **asked, invert="yes"))
+    # A hole of one pixel that everything around it grows over.
+    assert canvas(Photo(noise(33, 33)), Photo(mask.convert("RGB")), inverted, (33, 33)).mask.getextrema() == (
+        255,
+        255,
+    )
+    soft = source(mask=Mask(**MASKED, soft="yes"))
+    assert (
+        canvas(Photo(noise(33, 33)), Photo(mask.convert("RGB")), soft, (33, 33)).mask.getpixel((16, 16))
+        == 140
+    )
+
+
+def test_a_blurred_mask_is_pasted_softly_and_drawn_wherever_it_is_not_black():
+    mask = spot((64, 64), (32, 0, 64, 64))
+    asked = source(mask=Mask(**MASKED, blur=4.0))
+    made = canvas(Photo(noise(64, 64)), Photo(mask.convert("RGB")), asked, (64, 64))
+    cover, drawn = np.asarray(made.cover), np.asarray(made.mask)
+    assert len(np.unique(cover)) > 5
+    assert np.array_equal(drawn > 0, cover > 0)
+
+
+def test_only_around_the_mask():
+    image, mask = noise(128, 96), spot((128, 96), (80, 40, 96, 56))
+    asked = source(mask=Mask(**MASKED, area="masked", padding=8))
+    made = canvas(Photo(image), Photo(mask.convert("RGB")), asked, (32, 32))
+    assert made.region == raster.around(mask, 8, (32, 32)) == (72, 32, 104, 64)
+    assert made.image.tobytes() == image.crop(made.region).tobytes()
+    back = np.asarray(made.back(other((32, 32))))
+    assert np.array_equal(back[40:56, 80:96], np.asarray(other((32, 32)))[8:24, 8:24])
+    rest = np.array(back)
+    rest[40:56, 80:96] = np.asarray(image)[40:56, 80:96]
+    assert np.array_equal(rest, image)
+
+
+def test_without_pasting_all_that_was_drawn_is_taken():
+    mask = spot((32, 32), (16, 0, 32, 32))
+    asked = source(mask=Mask(**MASKED, paste="no"))
+    made = canvas(Photo(noise(32, 32)), Photo(mask.convert("RGB")), asked, (32, 32))
+    assert made.back(other((32, 32))).tobytes() == other((32, 32)).tobytes()
+
+
+@pytest.mark.parametrize("fill", FILLS)
+def test_only_surround_changes_the_pixels_under_the_mask(fill):
+    image, mask = noise(32, 32), spot((32, 32), (16, 0, 32, 32))
+    asked = source(mask=Mask(**MASKED, fill=fill))
+    made = canvas(Photo(image), Photo(mask.convert("RGB")), asked, (32, 32))
+    wanted = raster.surround(image, mask) if fill == "surround" else image
+    assert made.image.tobytes() == wanted.tobytes()
+    assert made.under.tobytes() == image.tobytes()
+
+
+def test_transparency_is_the_mask_where_none_is_given():
+    alpha = spot((32, 32), (0, 0, 16, 32))
+    made = canvas(Photo(noise(32, 32), alpha), None, source(mask=Mask()), (32, 32))
+    assert made.mask.getbbox() == (16, 0, 32, 32)
+    assert made.alpha is None
+    given = spot((32, 32), (0, 0, 32, 16))
+    kept = canvas(
+        Photo(noise(32, 32), alpha), Photo(given.convert("RGB")), source(mask=Mask(**MASKED)), (32, 32)
+    )
+    assert kept.mask.getbbox() == (0, 0, 32, 16)
+    assert kept.alpha.tobytes() == alpha.tobytes()
+    with pytest.raises(BadValue, match="there is none, and the picture has no transparency"):
+        canvas(Photo(noise(32, 32)), None, source(mask=Mask()), (32, 32))
+
+
+def test_what_a_mask_has_that_cannot_be_seen_is_black():
+    white, seen = Image.new("RGB", (32, 32), "white"), spot((32, 32), (4, 4, 9, 9))
+    made = canvas(Photo(noise(32, 32)), Photo(white, seen), source(mask=Mask(**MASKED)), (32, 32))
+    assert made.mask.getbbox() == (4, 4, 9, 9)
+
+
+def test_new_space_is_drawn_besides_what_the_mask_says():
+    mask = spot((32, 32), (0, 0, 8, 8))
+    asked = source(extend=(0, 0, 16, 0), mask=Mask(**MASKED))
+    made = canvas(Photo(noise(32, 32)), Photo(mask.convert("RGB")), asked, (48, 32))
+    wanted = np.zeros((32, 48), bool)
+    wanted[:8, :8] = wanted[:, 32:] = True
+    assert np.array_equal(np.asarray(made.mask) > 0, wanted)
