@@ -1,4 +1,4 @@
-"""The verbs `edit`, `inpaint`, `outpaint`, `vary` and `upscale`, on one picture or on many.
+"""The verbs that take a picture, on one or on many.
 
 Takes checked flags (`cli.picturing`). A single picture is drawn as `mezzotint PROMPT` draws. Of many, what an earlier
 run of the same command drew is kept, and a picture that cannot be used is told in one line while the others go on.
@@ -17,7 +17,7 @@ from mezzotint.cli.progress import Show, showing
 from mezzotint.engine.compose import Lists
 from mezzotint.engine.engine import Engine
 from mezzotint.engine.originals import pictures_of
-from mezzotint.engine.redrawing import edited, enlarged, filled_in, varied
+from mezzotint.engine.redrawing import edited, enlarged, filled_in, hinted, varied
 from mezzotint.values import metadata
 from mezzotint.values.errors import BadPicture, BadValue, OutputFailed, Stopped
 from mezzotint.values.events import Drawn
@@ -41,6 +41,11 @@ def inpaint(given: Mapping[str, Any]) -> int:
 def outpaint(given: Mapping[str, Any]) -> int:
     """New space around pictures."""
     return _work(given, edited)
+
+
+def control(given: Mapping[str, Any]) -> int:
+    """New pictures that follow the shapes of these."""
+    return _work(given, hinted)
 
 
 def vary(given: Mapping[str, Any]) -> int:

@@ -1,7 +1,7 @@
 """What the verbs that start from pictures take: their own flags first, then those of every recipe.
 
-Gives the flags and the checked values of `edit`, `inpaint`, `outpaint`, `vary` and `upscale`, before torch is
-imported. The flags of a recipe are those of `cli.drawing`, so a new option needs no line here.
+Gives the flags and the checked values of `edit`, `inpaint`, `outpaint`, `control`, `vary` and `upscale`, before torch
+is imported. The flags of a recipe are those of `cli.drawing`, so a new option needs no line here.
 """
 
 from collections.abc import Mapping
@@ -140,6 +140,7 @@ OUTPAINT = Way(
         {"strength": 1.0, "mask_grow": 4, "mask_blur": 2.0, "mask_fill": "surround"}
     ),
 )
+CONTROL = Way("control", first=("control", "negative", *_ALWAYS))
 VARY = Way("vary", first=("variation_strength", "variation_seed", "strength", *_ALWAYS))
 UPSCALE = Way(
     "upscale",

@@ -67,6 +67,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             picturing.INPAINT, "draw a part of pictures anew: under a mask, or where they are transparent"
         ),
         "outpaint": _from_pictures(picturing.OUTPAINT, "give pictures new space and fill it"),
+        "control": _from_pictures(picturing.CONTROL, "draw new pictures along the shapes in these"),
         "vary": _from_pictures(picturing.VARY, "draw other pictures like these"),
         "upscale": _from_pictures(picturing.UPSCALE, "enlarge pictures and draw their detail"),
         "plot": Verb(

@@ -1,4 +1,4 @@
-"""Recipes that start from a picture: edited, filled in, varied, enlarged.
+"""Recipes that start from a picture: edited, filled in, varied, enlarged, followed.
 
 Takes a picture file, flat options and lists as `engine.compose` does, and the recipe that the picture itself may
 hold. Gives a Recipe. Reads headers and hashes only; draws nothing.
@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from mezzotint.engine.compose import DIALECT, NONE, SEEDS, Lists, compose_flat
+from mezzotint.engine.controlled import handed_on
 from mezzotint.engine.starting import IMAGE_CFG, speaks_of
 from mezzotint.families.family import Family
 from mezzotint.families.registry import find
@@ -44,6 +45,20 @@ def filled_in(picture: Path, flat: Mapping[str, object], lists: Lists = NONE) ->
         if width * height > own.width * own.height:
             flat = {**flat, "mask_area": "masked"}
     return edited(picture, flat, lists)
+
+
+def hinted(picture: Path, flat: Mapping[str, object], lists: Lists = NONE) -> Recipe:
+    """The recipe that draws from noise in the proportions of `picture`, which its controls follow unless they name
+    another one. Raises BadValue without a control, and for what only a picture that is drawn over has."""
+    over = next((name for name in sorted(_SOURCE) if flat.get(name) is not None), None)
+    if over is not None:
+        raise BadValue(over, "here the picture is followed, not drawn over", "use edit --control")
+    made = edited(picture, flat, lists)
+    first, *later = made.passes
+    if not first.controls:
+        raise BadValue("control", "is missing", "say what follows the picture: --control FILE:canny")
+    drawn = first.model_copy(update={**handed_on(first), "source": None})
+    return made.model_copy(update={"passes": (drawn, *later)})
 
 
 def varied(picture: Path, flat: Mapping[str, object], lists: Lists = NONE) -> Recipe:
