@@ -207,3 +207,15 @@ def test_new_space_is_drawn_besides_what_the_mask_says():
     wanted = np.zeros((32, 48), bool)
     wanted[:8, :8] = wanted[:, 32:] = True
     assert np.array_equal(np.asarray(made.mask) > 0, wanted)
+
+
+def test_a_resized_mask_does_not_ring():
+    """With a sharper filter than a linear one, pixels far from the edge would count for one level of the mask."""
+    image = Image.new("RGB", (12, 8), (10, 200, 30))
+    half = Image.new("L", (12, 8), 0)
+    half.paste(255, (6, 0, 12, 8))
+    source = Source(picture=InitPicture(file="x.png"), mask=Mask(picture=MaskPicture(file="m.png")))
+    made = canvas(Photo(image), Photo(half.convert("RGB")), source, (48, 32))
+    assert made.cover is not None
+    assert max(made.cover.crop((0, 0, 20, 32)).tobytes()) == 0
+    assert min(made.cover.crop((28, 0, 48, 32)).tobytes()) == 255

@@ -30,6 +30,8 @@ RESAMPLING: Mapping[str, Image.Resampling] = MappingProxyType(
     }
 )
 """The upscalers of pixels that are Pillow's."""
+MASKS = Image.Resampling.BILINEAR
+"""How masks are resized: a sharper filter rings, so that far from a mask a pixel would count for a little of it."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def canvas(photo: Photo, mask: Photo | None, source: Source, size: Size) -> Canv
         alpha = None
     if where is None:
         fitted = _fitted(image, source, size)
-        return Canvas(fitted, None, fitted, None if alpha is None else _fitted(alpha, source, size))
+        return Canvas(fitted, None, fitted, None if alpha is None else _fitted(alpha, source, size, MASKS))
     asked = source.mask or Mask()
     if asked.picture is None:
         alpha = None  # what was transparent is drawn, and the rest was not
@@ -117,23 +119,27 @@ def _masked(
         image = raster.surround(image, drawn)
     region = raster.around(where, asked.padding, size) if asked.area == "masked" else None
     if region is not None:
-        parts = [part.crop(region).resize(size, Image.Resampling.LANCZOS) for part in (image, drawn)]
-        made = Canvas(parts[0], parts[1], under, alpha, region)
+        part = image.crop(region).resize(size, Image.Resampling.LANCZOS)
+        made = Canvas(part, drawn.crop(region).resize(size, MASKS), under, alpha, region)
     else:
         # A black mask has no region; the picture then comes back as it is, at whatever size it has.
-        image, drawn, under, where = (_fitted(part, source, size) for part in (image, drawn, under, where))
-        alpha = None if alpha is None else _fitted(alpha, source, size)
+        image, under = _fitted(image, source, size), _fitted(under, source, size)
+        drawn, where = (_fitted(mask, source, size, MASKS) for mask in (drawn, where))
+        alpha = None if alpha is None else _fitted(alpha, source, size, MASKS)
         made = Canvas(image, drawn, under, alpha)
     soft = asked.soft == YES
     made = made if soft else replace(made, mask=raster.black_and_white(made.mask or drawn))
     return replace(made, cover=raster.any_of(where) if soft else where) if asked.paste == YES else made
 
 
-def _fitted(image: Image.Image, source: Source, size: Size) -> Image.Image:
-    """`image` at `size`: cut to its proportions, or with its edges drawn out to them, or stretched."""
+def _fitted(
+    image: Image.Image, source: Source, size: Size, how: Image.Resampling | None = None
+) -> Image.Image:
+    """`image` at `size`: cut to its proportions, or with its edges drawn out to them, or stretched; by the resampling
+    `how`, or that of the source."""
     if image.size == size:
         return image
-    how = RESAMPLING.get(source.upscaler, Image.Resampling.LANCZOS)
+    how = how or RESAMPLING.get(source.upscaler, Image.Resampling.LANCZOS)
     if source.extended or source.fit == "stretch":
         return image.resize(size, how)
     if source.fit == "cover":
