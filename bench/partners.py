@@ -1,8 +1,9 @@
 """Measures the partners of the embedded model on held pictures, each beside what there is without it.
 
 - edges: F1 of Canny's edges in what is drawn against the hint, within one pixel, with the ControlNet and without it
-  (scale 0, same noise), with the hint of another picture as a control, and what the autoencoder's copy of the very
-  picture would get, which is as much as the model could.
+  (scale 0, same noise), with the hint of another picture as a control, with mirrored hints, which the model would not
+  draw by itself, without captions, and what the autoencoder's copy of the very picture would get, which is as much as
+  the model could.
 - inpainting: PSNR and LPIPS inside the hole, of the variant and of the embedded model with the known part of the latent
   put back at every call; both are pasted into the picture outside the hole.
 - upscaler: PSNR and LPIPS against pictures of 128 pixels, beside Lanczos; from small pictures, and from those that the
@@ -79,24 +80,31 @@ def measure_edges(base: Base, source: Composed, count: int, folder: Path | None,
     copies = torch.cat(
         [base.decoded(base.scaled(base.autoencoder.encode(p)[0])) for p in pieces(pictures, BATCH)]
     )
-    empty = ("",) * count
+    mirrored = [np.ascontiguousarray(edges[:, ::-1]) for edges in wanted]
+    other, turned = planes.roll(1, 0), from_planes(mirrored)
     ways = {
-        "with the hint": (captions, planes, 1.0),
-        "without it": (captions, planes, 0.0),
-        "with another's hint": (captions, planes.roll(1, 0), 1.0),
-        "with the hint, no caption": (empty, planes, 1.0),
-        "neither": (empty, planes, 0.0),
+        "with the hint": (captions, planes, 1.0, wanted),
+        "without it": (captions, planes, 0.0, wanted),
+        "with another's hint": (captions, other, 1.0, wanted),
+        "mirrored, with the hint": (captions, turned, 1.0, mirrored),
+        "with the hint, no caption": (("",) * count, planes, 1.0, wanted),
     }
-    drawn = {"the autoencoder's copy": copies}
-    for name, (texts, hints, scale) in ways.items():
+    drawn: dict[str, Tensor] = {}
+    tell("the autoencoder's copy", copies, wanted)
+    for name, (texts, hints, scale, asked) in ways.items():
         parts = zip(range(0, count, BATCH), pieces(hints, BATCH), strict=True)
         made = [control.draw(base, network, config, texts[k : k + BATCH], part, scale) for k, part in parts]
         drawn[name] = torch.cat(made)
-    for name, made in drawn.items():
-        scores = [edge_f1(a, b) for a, b in zip(edges_in(made), wanted, strict=True)]
-        print(f"edges, {name}: F1 {interval(scores)}, n {count}", flush=True)
-    rows = [pictures, to_hint(planes, 3) * 2 - 1, *list(drawn.values())[1:]]
+        tell(name, drawn[name], asked)
+    tell("mirrored, without it", drawn["without it"], mirrored)
+    rows = [pictures, to_hint(planes, 3) * 2 - 1, *drawn.values()]
     grid(torch.cat([row[:BATCH] for row in rows]), BATCH).save(sheets / "edges.png")
+
+
+def tell(name: str, made: Tensor, wanted: list[np.ndarray]) -> None:
+    """Print the F1 of the edges in `made` against those `wanted`."""
+    scores = [edge_f1(a, b) for a, b in zip(edges_in(made), wanted, strict=True)]
+    print(f"edges, {name}: F1 {interval(scores)}, n {len(scores)}", flush=True)
 
 
 def kept(

@@ -18,7 +18,7 @@ from mezzotint.diffusion.prediction import Prediction
 from mezzotint.families import mini
 from mezzotint.families.assemble import assemble, filled
 from mezzotint.families.family import Family, Model
-from mezzotint.families.sd1 import MASK, PICTURE
+from mezzotint.families.look import MASK, PICTURE, inpainting
 from mezzotint.nets.controlnet import ControlNet, ControlNetGeometry
 from mezzotint.nets.enlarger import Enlarger, EnlargerGeometry
 from mezzotint.nets.unet import UNetGeometry
@@ -107,7 +107,14 @@ def inpainting_family(folder: Path | None = None) -> Family:
     """The family of the inpainting variant (None: the shipped one). Raises ModelNotFound, BadModelFile."""
     found = described(Variant, folder or shipped(INPAINTING))
     base = mini.family()
-    return replace(base, name=VARIANT, title=found.title, denoiser=found.unet, needs=(PICTURE, MASK))
+    return replace(
+        base,
+        name=VARIANT,
+        title=found.title,
+        denoiser=found.unet,
+        look=inpainting,
+        needs=(PICTURE, MASK),
+    )
 
 
 def is_variant(folder: Path) -> bool:

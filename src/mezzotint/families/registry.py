@@ -14,7 +14,7 @@ from types import MappingProxyType
 import torch
 
 from mezzotint.diffusion.prediction import NOISE, PREDICTIONS, Prediction
-from mezzotint.families import mini, toy
+from mezzotint.families import mini, partners, toy
 from mezzotint.families.assemble import FLOAT32, assemble
 from mezzotint.families.checkpoint import open_checkpoint
 from mezzotint.families.family import Family, Model
@@ -41,6 +41,7 @@ def _known(family: Family) -> Family:
 FAMILIES: Mapping[str, Callable[[], Family]] = MappingProxyType(
     {
         "mini": mini.family,
+        partners.VARIANT: partners.inpainting_family,
         "toy": lambda: toy.TOY,
         **{family.name: partial(_known, family) for family in (*FILED, *DISTILLED.values())},
     }
@@ -48,7 +49,7 @@ FAMILIES: Mapping[str, Callable[[], Family]] = MappingProxyType(
 """Every family by name. Calling it may read the data that the family is shipped with (ModelNotFound without it)."""
 
 OPENERS: Mapping[str, Callable[[Family, Prediction | None], Model]] = MappingProxyType(
-    {"mini": mini.open_mini, "toy": toy.make}
+    {"mini": mini.open_mini, partners.VARIANT: partners.open_inpainting, "toy": toy.make}
 )
 """The models that are part of the program."""
 
@@ -76,6 +77,8 @@ def find(use: ModelUse) -> Located:
     if use.base in OPENERS:
         return _described(FAMILIES[use.base](), None, use)
     path = _existing(use.base)
+    if partners.is_variant(path):
+        return _described(partners.inpainting_family(path), path, use)
     if (path / mini.GEOMETRY).is_file():
         return _described(mini.family(path), path, use)
     checkpoint, parts = open_checkpoint(path), tuple(_existing(part.file) for part in use.parts)
@@ -123,7 +126,8 @@ def open_model(model: Located | ModelUse, types: Mapping[str, torch.dtype] = FLO
     """
     located = find(model) if isinstance(model, ModelUse) else model
     if located.resolved is None and located.path is not None:
-        return mini.open_mini(located.family, located.prediction, located.path)
+        opener = partners.open_inpainting if located.family.name == partners.VARIANT else mini.open_mini
+        return opener(located.family, located.prediction, located.path)
     if located.resolved is None:
         return OPENERS[located.family.name](located.family, located.prediction)
     resolved = located.resolved

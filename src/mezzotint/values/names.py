@@ -52,6 +52,7 @@ SPACINGS = (
 )
 FAMILIES = (
     "mini",
+    "mini-inpainting",
     "toy",
     "sd1",
     "sd1-inpainting",
