@@ -72,7 +72,7 @@ def test_what_cannot_be_read_is_raised(tmp_path):
 
 def test_the_catalogue_names_every_family():
     titles = [section.title for section in catalogue().sections]
-    assert [title.split(":")[0] for title in titles[:2]] == ["mini", "toy"]
+    assert [title.split(":")[0] for title in titles[:3]] == ["mini", "mini-inpainting", "toy"]
     assert {"sd1", "sd2"} <= {title.split(":")[0] for title in titles}
 
 
