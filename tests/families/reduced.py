@@ -22,6 +22,7 @@ from mezzotint.nets.mmdit import MMDiTGeometry
 from mezzotint.nets.t5 import T5Geometry
 from mezzotint.nets.unet import Vector
 from mezzotint.nets.vision import VisionGeometry
+from mezzotint.text.clip import as_clip
 from mezzotint.weights.files import InMemory, save_tensors
 
 
@@ -119,7 +120,7 @@ SMALL_SD3 = replace(
     autoencoder=replace(SD3_MEDIUM.autoencoder, channels=(32, 32, 64, 64), layers=1),
     texts=(
         replace(SMALL_XL.texts[0], name="clip_l", projected=False),
-        replace(BIG_G, name="clip_g"),
+        replace(BIG_G, name="clip_g", trained=as_clip),
         replace(T5, geometry=T5Geometry(32128, 112, 2, 2, 8, 24)),
     ),
 )
