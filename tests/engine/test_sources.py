@@ -7,12 +7,15 @@ from PIL import Image
 
 from engine.recipes import draw, recipe
 from families.reduced import LETTERS, like
+from mezzotint.engine import enlarging
 from mezzotint.engine.engine import Engine
+from mezzotint.engine.enlarging import enlarged
 from mezzotint.engine.ground import Ground, encoded, pixels_of
 from mezzotint.engine.stages import decode, finish, settled
 from mezzotint.families.sd1 import SD1_INPAINTING
 from mezzotint.values.errors import BadPicture, BadValue, MezzotintError
 from mezzotint.values.events import Prepared, Stepped
+from mezzotint.values.photo import Photo
 from mezzotint.values.recipe import ModelUse, Recipe
 from mezzotint.values.tiling import Tiling
 
@@ -269,3 +272,24 @@ def test_a_model_that_is_shown_the_mask_draws_around_it_too():
     assert torch.equal(settled(latent, family, ground), latent)
     assert torch.equal(settled(latent, LETTERS, ground), change.expand(1, 4, 2, 2))
     assert torch.equal(settled(latent, LETTERS, Ground(clean)), latent)
+
+
+def test_a_network_enlarges_and_its_tiles_do_not_show(engine, monkeypatch):
+    rng = np.random.default_rng(3)
+    small = Image.fromarray(rng.integers(0, 255, (70, 50, 3), dtype=np.uint8))
+    cpu = engine.placement.device
+    with engine.placement.pinned(exact=True):
+        whole = enlarged(Photo(small), "mini_2x", (90, 90), cpu).image
+        monkeypatch.setattr(enlarging, "TILE", 32)
+        parts = enlarged(Photo(small, Image.new("L", small.size, 9)), "mini_2x", (90, 90), cpu)
+        again = enlarged(Photo(small), "mini_2x", (300, 10), cpu).image
+        assert enlarged(Photo(small), "mini_2x", (50, 70), cpu).image is small
+        assert enlarged(Photo(small), "lanczos", (90, 90), cpu).image is small
+    assert whole.size == (100, 140)
+    assert np.abs(np.asarray(whole, dtype=int) - np.asarray(parts.image)).max() <= 1
+    assert parts.alpha.size == whole.size
+    assert again.size == (400, 560)
+    drawn = draw(engine, recipe(then=["scale=2,upscaler=mini_2x,strength=0.5"]))
+    assert drawn.image.size == (64, 64)
+    plain = draw(engine, recipe(then=["scale=2,strength=0.5"]))
+    assert drawn.image.tobytes() != plain.image.tobytes()

@@ -13,6 +13,7 @@ from PIL import Image
 
 from mezzotint.diffusion.noise import seed_for, torch_stream
 from mezzotint.engine.canvas import Canvas, canvas
+from mezzotint.engine.enlarging import enlarged
 from mezzotint.engine.ground import (
     GROWING,
     Ground,
@@ -83,7 +84,8 @@ def scene(opened: Opened, walked: Sequence[Walk], left: Left | None) -> Scene:
     if family.enlarges > 1 and not _from_noise(source):
         told = f"{family.title} draws all of a picture anew, from noise"
         raise BadValue("source", told, "leave strength, start, mask and extend out")
-    canvases = _canvases(source, size, left, len(walked))
+    device = next(opened.model.autoencoder.parameters()).device
+    canvases = _canvases(source, size, left, len(walked), device)
     start = None if _from_noise(source) else laid(opened, canvases, _mask(source), first.use.tiling)
     return Scene(canvases, start, None, _seen(opened, walked, canvases))
 
@@ -120,15 +122,19 @@ def _latents(opened: Opened, walk: Walk, source: Source, left: Left) -> Scene | 
     return Scene((), Ground(resized(left.latent, source.upscaler, *size)))
 
 
-def _canvases(source: Source, size: tuple[int, int], left: Left | None, count: int) -> tuple[Canvas, ...]:
+def _canvases(
+    source: Source, size: tuple[int, int], left: Left | None, count: int, device: torch.device
+) -> tuple[Canvas, ...]:
     asked = _mask(source).picture
     mask = None if asked is None else opened_picture(asked)
     if source.picture is not None:
         whole = _mask(source).area == "whole" and not source.extended
         photo = opened_picture(source.picture, size if whole else None)
+        photo = enlarged(photo, source.upscaler, size, device) if whole else photo
         return (canvas(photo, mask, source, size),) * count
     assert left is not None
-    return tuple(canvas(_photo(one), mask, source, size) for one in left.pictures(together=False))
+    photos = [_photo(one) for one in left.pictures(together=False)]
+    return tuple(canvas(enlarged(one, source.upscaler, size, device), mask, source, size) for one in photos)
 
 
 def _photo(image: Image.Image) -> Photo:

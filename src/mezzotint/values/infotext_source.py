@@ -28,6 +28,7 @@ UPSCALERS: Mapping[str, str] = MappingProxyType(
         "latent": "Latent",
         "latent_bicubic": "Latent (bicubic)",
         "latent_nearest": "Latent (nearest)",
+        "mini_2x": "mini 2x",
     }
 )
 """Titles of upscalers; the web UI has all but two of them."""
