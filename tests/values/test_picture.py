@@ -48,3 +48,20 @@ def test_the_format_is_known_before_anything_is_drawn() -> None:
 def test_events_are_values() -> None:
     events: list[Event] = [Prepared(1, 20, "mini"), Stepped(1, 20, 3.5, 0.1), Drawn(0, PICTURE)]
     assert events == [Prepared(1, 20, "mini"), Stepped(1, 20, 3.5, 0.1), Drawn(0, PICTURE)]
+
+
+@pytest.mark.parametrize(
+    ("name", "clear"), [("a.png", (0, 0, 0, 0)), ("a.webp", None), ("a.jpg", (255, 255, 255))]
+)
+def test_what_is_transparent_stays_so_or_lies_on_white(
+    tmp_path: Path, name: str, clear: tuple[int, ...] | None
+) -> None:
+    image = Image.new("RGBA", (16, 16), (200, 30, 30, 255))
+    image.paste((0, 0, 0, 0), (0, 0, 8, 16))
+    Picture(image, PLAIN, FACTS).save(tmp_path / name)
+    with Image.open(tmp_path / name) as saved:
+        assert saved.mode == ("RGB" if name == "a.jpg" else "RGBA")
+        if clear is None:
+            assert saved.getchannel("A").tobytes() == image.getchannel("A").tobytes()
+        else:
+            assert saved.getpixel((0, 8)) == clear
