@@ -37,9 +37,9 @@ def controlnet_file(
     return path
 
 
-def adapter_file(path: Path, unet: UNetGeometry = TOY.denoiser) -> Path:
+def adapter_file(path: Path, unet: UNetGeometry = TOY.denoiser, unshuffle: int = 8) -> Path:
     halved = (False, *(True for _ in unet.channels[1:]))
-    net = filled(T2IAdapter(AdapterGeometry(unet.channels, halved)))
+    net = filled(T2IAdapter(AdapterGeometry(unet.channels, halved, unshuffle=unshuffle)))
     save_tensors(t2i_adapter.DIFFUSERS.export(InMemory(path, net.state_dict())), path)
     return path
 
