@@ -34,3 +34,26 @@ def test_what_people_write_is_read(text: str, region: Region) -> None:
 def test_what_is_wrong_is_said(text: str, said: str) -> None:
     with pytest.raises(BadValue, match=said):
         region_from_text(text)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"right": 1.5}, "region 'a red apple' right: 1.5 is out of range; use 0 to 1"),
+        ({"left": 0.6, "right": 0.5}, "region 'a red apple': its box is empty; put left before right"),
+        ({"feather": 2}, "region 'a red apple' feather: 2 is out of range"),
+        ({"mask": {"file": ""}}, "region 'a red apple' file: is empty"),
+        ({"text": None}, "region text: must be text, not None"),
+        ({"text": "a" * 90, "top": -1}, f"region '{'a' * 27}...' top: -1 is out of range"),
+        ({"tops": 1}, "region 'a red apple' tops: is not a known field"),
+    ],
+)
+def test_an_error_says_which_region_it_is_about(given: dict[str, object], told: str) -> None:
+    with pytest.raises(BadValue) as caught:
+        Region.model_validate({"text": "a red apple", **given})
+    assert str(caught.value).startswith(told)
+
+
+def test_a_box_beyond_the_picture_is_told_with_its_text() -> None:
+    with pytest.raises(BadValue, match=r"region 'a boat' right: 1\.5 is out of range"):
+        region_from_text("0,0,1.5,1:a boat")

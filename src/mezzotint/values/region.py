@@ -4,7 +4,8 @@ Takes plain values or text, gives frozen records. Knows no prompt language and o
 """
 
 import re
-from typing import Annotated, Self
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Self, cast
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -37,11 +38,28 @@ class Region(Value):
     weight: Share = 1.0
     feather: Annotated[float, POSITIVE_ZERO, Field(ge=0, le=0.5)] = 0.0
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _named(cls, value: Any, handler: Callable[[Any], Self]) -> Self:
+        # Of several regions an error has to say which one it is about.
+        try:
+            return handler(value)
+        except BadValue as error:
+            field = f"{_called(value)} {error.field}"
+            raise BadValue(field, error.message.partition(": ")[2], error.hint) from None
+
     @model_validator(mode="after")
     def _there(self) -> Self:
         if self.left >= self.right or self.top >= self.bottom:
-            raise BadValue("region", "its box is empty", "put left before right and top before bottom")
+            hint = "put left before right and top before bottom"
+            raise BadValue(_called({"text": self.text}), "its box is empty", hint)
         return self
+
+
+def _called(value: object) -> str:
+    """How an error names a region that could not be made: by its text, as far as it has one."""
+    text = cast(Mapping[str, object], value).get("text") if isinstance(value, Mapping) else None
+    return f"region '{shorten(text, 30)}'" if isinstance(text, str) else "region"
 
 
 def region_from_text(text: str) -> Region:
