@@ -1,51 +1,45 @@
 """The samplers on the rectified path walk the levels of diffusers' flow schedulers to their states, in float64."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 import diffusers.schedulers.scheduling_deis_multistep as deis_module
 import diffusers.schedulers.scheduling_dpmsolver_multistep as dpm_module
 import diffusers.schedulers.scheduling_flow_match_heun_discrete as heun_module
 import diffusers.schedulers.scheduling_flow_match_lcm as lcm_module
-import diffusers.schedulers.scheduling_sasolver as sa_module
-import diffusers.schedulers.scheduling_unipc_multistep as unipc_module
 import pytest
 import torch
 from torch import Tensor
 
-from mezzotint.diffusion.denoise import Denoiser, predictor
+from mezzotint.diffusion.denoise import predictor
 from mezzotint.diffusion.guidance.cfg import plain
 from mezzotint.diffusion.path import Level, Path, Rectified
 from mezzotint.diffusion.plan import Plan
 from mezzotint.diffusion.prediction import FLOW
 from mezzotint.diffusion.samplers.registry import SAMPLERS
-from parity.diffusion_reference import (
-    PATH,
-    SHAPE,
-    THEIR_NUMPY,
-    DoubleTorch,
-    fake_network,
-    generator,
-    relative,
-    start,
+from parity.diffusion_reference import PATH, fake_network, generator, start
+from parity.multistep_reference import (
+    BOUND,
+    MARKS,
+    MODULES,
+    SOLVERS,
+    Solver,
+    doubled,
+    drawn_by,
+    error,
+    walked,
 )
 
-BOUND = 1e-6
-pytestmark = [
-    THEIR_NUMPY,
-    pytest.mark.filterwarnings("ignore:__array_wrap__ must accept:DeprecationWarning"),
-]
+pytestmark = MARKS
 SHIFTS = pytest.mark.parametrize("shift", [1.0, 3.0])
-MODULES = (deis_module, dpm_module, heun_module, lcm_module, sa_module, unipc_module)
 
 
 @pytest.fixture(autouse=True)
 def double_flow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets the reference schedulers compute in float64, and draw their noise as we hand it out."""
-    for module in MODULES:
-        monkeypatch.setattr(module, "torch", DoubleTorch("torch"))
+    doubled(monkeypatch, (*MODULES, heun_module, lcm_module))
 
 
 def plan_of(sigmas: Tensor, times: Tensor, shift: float) -> Plan:
@@ -62,16 +56,9 @@ def nudged(plan: Plan) -> Plan:
     return replace(plan, levels=tuple(levels))
 
 
-def ours(sampler: str, plan: Plan, given: dict[str, float]) -> Iterator[Tensor]:
-    stream = generator(2)
-
-    def noise(a: Level, b: Level, purpose: str) -> Tensor:
-        return torch.randn(SHAPE, generator=stream, dtype=torch.float64)
-
-    entry = SAMPLERS[sampler]
+def ours(sampler: str, plan: Plan, given: Mapping[str, float]) -> Iterator[Tensor]:
     denoise = plain(predictor(lambda x, t: fake_network(x, t)[None], FLOW))
-    for step in entry.sample(denoise, start(), plan, noise, entry.tuned(given)):
-        yield step.x
+    return walked(sampler, plan, start(), denoise, given)
 
 
 def theirs(scheduler: Any, **step: Any) -> Iterator[Tensor]:
@@ -81,29 +68,12 @@ def theirs(scheduler: Any, **step: Any) -> Iterator[Tensor]:
         yield x
 
 
-def error(a: Iterator[Tensor], b: list[Tensor]) -> float:
-    return max(relative(one, other) for one, other in zip(a, b, strict=True))
-
-
-FLOWS: dict[str, tuple[Any, dict[str, Any], str, dict[str, float]]] = {
-    "unipc 1": (unipc_module.UniPCMultistepScheduler, {"solver_order": 1}, "unipc", {"order": 1}),
-    "unipc 2": (unipc_module.UniPCMultistepScheduler, {"solver_order": 2}, "unipc", {"order": 2}),
-    "unipc 3": (unipc_module.UniPCMultistepScheduler, {"solver_order": 3}, "unipc", {"order": 3}),
-    "sa 1": (sa_module.SASolverScheduler, {"predictor_order": 1, "corrector_order": 1}, "sa_solver", {"order": 1}),
-    "sa 2": (sa_module.SASolverScheduler, {"predictor_order": 2, "corrector_order": 2}, "sa_solver", {"order": 2}),
-    "sa 3": (sa_module.SASolverScheduler, {"predictor_order": 3, "corrector_order": 3}, "sa_solver", {"order": 3}),
+FLOWS: Mapping[str, Solver] = MappingProxyType({
+    **SOLVERS,
     "2m": (dpm_module.DPMSolverMultistepScheduler,
            {"solver_order": 2, "algorithm_type": "dpmsolver++", "solver_type": "midpoint"}, "dpmpp_2m", {}),
-    "3m": (dpm_module.DPMSolverMultistepScheduler,
-           {"solver_order": 3, "solver_type": "heun", "algorithm_type": "dpmsolver++", "lower_order_final": False,
-            "euler_at_final": True},
-           "dpmpp_3m_sde", {"eta": 0.0}),
-    "2m sde": (dpm_module.DPMSolverMultistepScheduler,
-               {"solver_order": 2, "algorithm_type": "sde-dpmsolver++", "solver_type": "midpoint"}, "dpmpp_2m_sde", {}),
     "deis 1": (deis_module.DEISMultistepScheduler, {"solver_order": 1}, "deis", {"order": 1}),
-    "deis 2": (deis_module.DEISMultistepScheduler, {"solver_order": 2}, "deis", {"order": 2}),
-    "deis 3": (deis_module.DEISMultistepScheduler, {"solver_order": 3}, "deis", {"order": 3}),
-}  # fmt: skip
+})  # fmt: skip
 
 
 @SHIFTS
@@ -114,10 +84,9 @@ def test_walks(name: str, steps: int, shift: float) -> None:
     scheduler = kind(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=shift, **settings)
     scheduler.set_timesteps(steps)
     scheduler.sigmas = scheduler.sigmas.double()
-    extra = {"generator": generator(2)} if sampler in ("sa_solver", "dpmpp_2m_sde") else {}
     # Two of theirs end where the last level but one is; DEIS lowers its order before that in plans below 15 steps.
     count = steps - {"deis": 2, "sa_solver": 1}.get(sampler, 0)
-    states = list(islice(theirs(scheduler, **extra), count))
+    states = list(islice(theirs(scheduler, **drawn_by(sampler)), count))
     plan = plan_of(scheduler.sigmas, scheduler.timesteps, shift)
     assert error(islice(ours(sampler, plan, given), count), states) <= BOUND
     assert error(islice(ours(sampler, nudged(plan), given), count), states) > BOUND
@@ -168,15 +137,6 @@ def answer(sampler: str, x: Tensor, level: Level) -> Tensor:
     return torch.stack([clean, clean.flip(1)]) if SAMPLERS[sampler].pair else clean
 
 
-def walked(sampler: str, denoise: Denoiser, plan: Plan, x: Tensor) -> list[Tensor]:
-    stream, entry = generator(2), SAMPLERS[sampler]
-
-    def noise(a: Level, b: Level, purpose: str) -> Tensor:
-        return torch.randn(SHAPE, generator=stream, dtype=torch.float64)
-
-    return [step.x for step in entry.sample(denoise, x, plan, noise, entry.tuning)]
-
-
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_divided_by_alpha_it_is_a_walk_of_the_other_path(sampler: str) -> None:
     """So what is compared with a reference on that path holds on this one, too."""
@@ -188,8 +148,8 @@ def test_divided_by_alpha_it_is_a_walk_of_the_other_path(sampler: str) -> None:
         own = path.level(path.sigma_of(level.sigma))
         return answer(sampler, own.alpha * x, own)
 
-    found = walked(sampler, lambda x, level: answer(sampler, x, level), plan, x)
-    states = walked(sampler, divided, other, x / plan.levels[0].alpha)
+    found = walked(sampler, plan, x, lambda x, level: answer(sampler, x, level), {})
+    states = walked(sampler, other, x / plan.levels[0].alpha, divided, {})
     worst = error((a / level.alpha for a, level in zip(found, plan.levels[1:], strict=True)), states)
     assert (worst <= BOUND) == (sampler in FREE)
 
@@ -201,5 +161,5 @@ def test_with_slopes_it_is_a_walk_of_the_other_path_at_the_same_sigmas(sampler: 
     def own(x: Tensor, level: Level) -> Tensor:
         return answer(sampler, x, path.level(level.sigma))
 
-    found, states = (walked(sampler, own, plan_on(one, SIGMAS), start()) for one in (path, PATH))
-    assert (error(iter(found), states) <= BOUND) == (sampler in SLOPED)
+    found, states = (walked(sampler, plan_on(one, SIGMAS), start(), own, {}) for one in (path, PATH))
+    assert (error(found, states) <= BOUND) == (sampler in SLOPED)
