@@ -142,6 +142,35 @@ def test_variations_of_a_picture(places: Callable[[str], Place], level: int | No
     assert psnr(mine, theirs(pipe, place.shown, **(asked | {"noise_level": 600}))) < 50
 
 
+def test_variations_of_two_pictures(places: Callable[[str], Place]) -> None:
+    """Theirs is given the mean of their own embeddings."""
+    place = places("sd2-unclip")
+    pipe = place.pipe(StableUnCLIPImg2ImgPipeline)
+    noise = torch.randn((1, 24), generator=generator(seed_for(SEED, "look")))
+    pipe.noise_image_embeddings = partial(pipe.noise_image_embeddings, noise=noise)
+
+    def embedded(image: Path) -> torch.Tensor:
+        shown = pipe.feature_extractor(images=Image.open(image), return_tensors="pt").pixel_values
+        with torch.no_grad():
+            return pipe.image_encoder(shown).image_embeds
+
+    def reference(weight: float) -> np.ndarray:
+        mean = (embedded(place.shown) + weight * embedded(place.other)) / (1 + weight)
+        asked = {"prompt": PROMPT, "negative_prompt": NEGATIVE, "num_inference_steps": STEPS, "width": SIDE}
+        asked |= {
+            "height": SIDE,
+            "guidance_scale": GUIDANCE,
+            "generator": generator(SEED),
+            "output_type": "np",
+        }
+        return pipe(image_embeds=mean, **asked).images[0] * 255
+
+    mine = ours(place, mix=[f"{place.other}:4"], width=SIDE, height=SIDE)
+    found = {weight: psnr(mine, reference(weight)) for weight in (0, 2)}
+    assert equal(mine, reference(4))
+    assert found[0] < FAR and found[2] < 50
+
+
 @pytest.mark.parametrize("level", [None, 5])
 def test_four_times_as_large(places: Callable[[str], Place], level: int | None) -> None:
     place = places("x4-upscaler")

@@ -20,6 +20,7 @@ from mezzotint.values.options import OPTIONS, Option, assemble
 from mezzotint.values.pass_text import from_text
 from mezzotint.values.recipe import Recipe
 from mezzotint.values.region import region_from_text
+from mezzotint.values.source import mixed_from_text
 
 MOST = 1000
 """The most pictures of one command."""
@@ -115,6 +116,14 @@ FLAGS: tuple[Flag, ...] = (
         repeated=True,
     ),
     Flag(
+        "mix",
+        str,
+        "another picture that a model of variations sees beside --image, by its weight beside 1; may be repeated",
+        shown="FILE:0.5",
+        group="source",
+        repeated=True,
+    ),
+    Flag(
         "vae",
         str,
         "file of an autoencoder to use instead of the model's own",
@@ -155,9 +164,14 @@ def checked(given: Mapping[str, Any]) -> Mapping[str, Any]:
     recipe = checked_recipe(given, options)
     recipe.following(count - 1)
     files = output(given["output"], recipe.prompt.text, given["overwrite"], count)
-    originals = [Path(options[name]) for name in ("image", "mask") if options[name] is not None]
-    spared(files.files, originals)
+    spared(files.files, originals_of(given, options))
     return MappingProxyType({**given, "options": options, "output": files})
+
+
+def originals_of(given: Mapping[str, Any], options: Mapping[str, Any]) -> list[Path]:
+    """The pictures that a recipe starts from. Raises BadValue."""
+    named = [options[name] for name in ("image", "mask") if options[name] is not None]
+    return [Path(file) for file in (*named, *(mixed_from_text(text).file for text in given["mix"] or ()))]
 
 
 def checked_recipe(given: Mapping[str, Any], options: Mapping[str, Any]) -> Recipe:
@@ -174,6 +188,8 @@ def checked_recipe(given: Mapping[str, Any], options: Mapping[str, Any]) -> Reci
         from_text(text)
     for text in given["region"] or ():
         region_from_text(text)
+    for text in given["mix"] or ():
+        mixed_from_text(text)
     prompt, _ = in_prompt(options["prompt"])
     recipe = assemble({**options, "prompt": prompt}, _ASSUMED).model_copy(update={"adapters": adapters})
     return with_guides(recipe, given["guide"] or ())

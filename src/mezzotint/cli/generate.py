@@ -62,7 +62,7 @@ def recipe_of(given: Mapping[str, Any], options: Mapping[str, object]) -> Recipe
 def lists_of(given: Mapping[str, Any]) -> Lists:
     """The flags that may be repeated."""
     parts = [*filter(None, (given["vae"],)), *(given["text_encoder"] or ())]
-    names = ("guide", "lora", "embedding", "style", "control", "image_prompt", "then", "region")
+    names = ("guide", "lora", "embedding", "style", "control", "image_prompt", "then", "region", "mix")
     return Lists(**{name: given[name] or () for name in names}, parts=parts)
 
 

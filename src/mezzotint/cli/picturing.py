@@ -81,7 +81,7 @@ class Way:
         self, found: Inputs, given: Mapping[str, Any]
     ) -> tuple[Output | None, tuple[tuple[Path, ...], ...]]:
         """The files of each picture, and the Output of a single one."""
-        originals = (*found.pictures, *([Path(given["mask"])] if given["mask"] else []))
+        originals = (*found.pictures, *drawing.originals_of(given, {"image": None, "mask": given["mask"]}))
         count, overwrite = given["count"], given["overwrite"]
         if not found.several:
             wished = one_target(found.pictures[0], given["output"], self.name)
@@ -141,7 +141,7 @@ OUTPAINT = Way(
     ),
 )
 CONTROL = Way("control", first=("control", "negative", *_ALWAYS))
-VARY = Way("vary", first=("variation_strength", "variation_seed", "strength", *_ALWAYS))
+VARY = Way("vary", first=("variation_strength", "variation_seed", "strength", "mix", *_ALWAYS))
 UPSCALE = Way(
     "upscale",
     own=(Flag("by", float, "how many times larger", 2.0),),

@@ -44,6 +44,7 @@ class Lists:
     image_prompt: Sequence[str] = ()
     then: Sequence[str] = ()
     region: Sequence[str] = ()
+    mix: Sequence[str] = ()
 
 
 NONE = Lists()
@@ -60,7 +61,7 @@ def compose(prompt: str, **wishes: Unpack[Wishes]) -> Recipe:
     are names in the `styles.csv` of the model folders. `image` is a picture to start from; `then` are further passes,
     as `scale=2,strength=0.5`, and `region` texts for parts of the picture, as `0,0,0.5,1:a red apple`. `control` are
     ControlNets and T2I-Adapters as `FILE:canny,image=photo.png`, `image_prompt` IP-Adapters as
-    `FILE:photo.png,weight=0.6`.
+    `FILE:photo.png,weight=0.6`. `mix` are pictures that a model of variations sees beside `image`, as `FILE:0.5`.
     Raises BadValue and UnknownName for values no recipe may have, and what finding the model raises.
     """
     flat: dict[str, object] = {"prompt": prompt, **wishes}
@@ -87,7 +88,7 @@ def compose_flat(flat: Mapping[str, object], lists: Lists = NONE) -> Recipe:
     source = flat.pop("source", None)
     flat = {**flat, "prompt": text} if named else flat
     recipe = with_guides(assemble(flat, _defaults(flat, family)), starting.guides(family, lists.guide))
-    recipe = with_controls(recipe, lists.control, lists.image_prompt)
+    recipe = starting.with_mixed(with_controls(recipe, lists.control, lists.image_prompt), lists.mix)
     recipe = starting.hashed(starting.checked_mask(_with_regions(recipe, lists.region), family))
     if source is not None:
         recipe = recipe.model_copy(update={"prompt": recipe.prompt.model_copy(update={"source": source})})

@@ -63,11 +63,12 @@ def hinted(picture: Path, flat: Mapping[str, object], lists: Lists = NONE) -> Re
 
 def varied(picture: Path, flat: Mapping[str, object], lists: Lists = NONE) -> Recipe:
     """The recipe of another picture like `picture`: its own recipe with a little other noise, where it holds one and
-    nothing is said that only a picture to start from has, as its strength; otherwise an image-to-image of low strength.
+    nothing is said that only a picture to start from has, as its strength or others mixed in; otherwise an
+    image-to-image of low strength.
 
     Raises BadValue without any prompt."""
     own = own_recipe(picture)
-    if own is None or any(flat.get(name) is not None for name in _SOURCE):
+    if own is None or lists.mix or any(flat.get(name) is not None for name in _SOURCE):
         flat = {**flat, "strength": _strength(flat, own, VARIED)}
         return _redrawn(picture, own, flat, lists)
     before = own.noise.variation_strength

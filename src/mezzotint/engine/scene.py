@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from mezzotint.diffusion.noise import seed_for, torch_stream
-from mezzotint.engine.canvas import Canvas, canvas
+from mezzotint.engine.canvas import Canvas, Size, canvas
 from mezzotint.engine.enlarging import enlarged
 from mezzotint.engine.ground import (
     GROWING,
@@ -28,10 +28,11 @@ from mezzotint.engine.model import Opened
 from mezzotint.engine.pictures import opened_picture
 from mezzotint.engine.stages import check_size, decode, finish
 from mezzotint.engine.walk import Walk
-from mezzotint.families.look import Eyes, Seen, Shown, nothing
+from mezzotint.families.family import Family
+from mezzotint.families.look import MIX, Eyes, Seen, Shown, nothing
 from mezzotint.values.errors import BadValue
 from mezzotint.values.photo import Photo
-from mezzotint.values.source import Mask, Source
+from mezzotint.values.source import InitPicture, Mask, Source
 from mezzotint.values.tiling import Tiling
 
 
@@ -74,6 +75,7 @@ def scene(opened: Opened, walked: Sequence[Walk], left: Left | None) -> Scene:
             told = f"{family.title} draws from {needs} besides a text, and this recipe has none"
             raise BadValue("model", told, "give a picture with --image, or use a text-to-image model")
         return Scene()
+    _check_takes(family, source)
     check_size(family, first)
     if source.picture is None:
         assert left is not None
@@ -88,6 +90,13 @@ def scene(opened: Opened, walked: Sequence[Walk], left: Left | None) -> Scene:
     canvases = _canvases(source, size, left, len(walked), device)
     start = None if _from_noise(source) else laid(opened, canvases, _mask(source), first.use.tiling)
     return Scene(canvases, start, None, _seen(opened, walked, canvases))
+
+
+def _check_takes(family: Family, source: Source) -> None:
+    """Raises BadValue for what is given beside a picture to a model that does not look at it."""
+    if source.mixed and MIX not in family.takes:
+        hint = "use an unCLIP model, or leave it out"
+        raise BadValue("mix", f"{family.title} mixes no pictures", hint)
 
 
 def _mask(source: Source) -> Mask:
@@ -152,14 +161,21 @@ def _seen(opened: Opened, walked: Sequence[Walk], canvases: Sequence[Canvas]) ->
     if look is nothing:
         return ()
     device = next(model.autoencoder.parameters()).device
-    tiling = walked[0].use.tiling
-    latent = model.family.latent
+    tiling, latent = walked[0].use.tiling, model.family.latent
+    mixed = [] if source is None else _mixed(source, canvases[0].image.size, device)
     eyes = Eyes(lambda pixels: encoded(opened, pixels, tiling), model.pictures, latent.factor, latent.scale)
 
     def seen(walk: Walk, one: Canvas) -> Seen:
         stream = torch_stream(seed_for(walk.seed, "look"))
         mask = None if one.mask is None else (mask_of(one.mask) > 0).float().to(device)
         pixels = pixels_of(one.image).to(device)
-        return look(eyes, Shown(pixels, mask, lambda shape: stream(shape).to(device), level))
+        return look(eyes, Shown(pixels, mask, lambda shape: stream(shape).to(device), level, mixed))
 
     return tuple(seen(walk, one) for walk, one in zip(walked, canvases, strict=True))
+
+
+def _mixed(source: Source, size: Size, device: torch.device) -> list[tuple[torch.Tensor, float]]:
+    """The further pictures of a source, as its own comes to the `size` of the drawing, and their weights."""
+    plain = Source(picture=InitPicture(file="mixed"), fit=source.fit)
+    made = [canvas(opened_picture(one), None, plain, size).image for one in source.mixed]
+    return [(pixels_of(image).to(device), one.weight) for image, one in zip(made, source.mixed, strict=True)]

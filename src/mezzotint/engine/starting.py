@@ -17,7 +17,7 @@ from mezzotint.values.guides import ImageCfg
 from mezzotint.values.options import assemble_pass, flatten
 from mezzotint.values.photo import size_of
 from mezzotint.values.recipe import Pass, Prompt, Recipe
-from mezzotint.values.source import PictureUse, Source
+from mezzotint.values.source import PictureUse, Source, mixed_from_text
 from mezzotint.values.span import Span
 
 EVERY = 8
@@ -71,6 +71,17 @@ def checked_mask(recipe: Recipe, family: Family) -> Recipe:
     return recipe
 
 
+def with_mixed(recipe: Recipe, texts: Sequence[str]) -> Recipe:
+    """`recipe`, whose first pass sees the pictures of `texts` beside its own. Raises BadValue."""
+    if not texts:
+        return recipe
+    first, *others = recipe.passes
+    if first.source is None:
+        raise BadValue("mix", "there is no picture to mix others with", "give one with --image")
+    source = first.source.model_copy(update={"mixed": tuple(map(mixed_from_text, texts))})
+    return recipe.model_copy(update={"passes": (first.model_copy(update={"source": source}), *others)})
+
+
 def hashed(recipe: Recipe) -> Recipe:
     """`recipe` with the hash of every picture that it names, so that it says what it draws from. Raises BadPicture."""
     passes = tuple(map(_hashed, recipe.passes))
@@ -92,6 +103,7 @@ def _hashed(use: Pass) -> Pass:
         return use
     if source.picture is not None:
         source = source.model_copy(update={"picture": known(source.picture)})
+    source = source.model_copy(update={"mixed": tuple(map(known, source.mixed))}) if source.mixed else source
     if source.mask is not None and source.mask.picture is not None:
         picture = known(source.mask.picture)
         source = source.model_copy(update={"mask": source.mask.model_copy(update={"picture": picture})})

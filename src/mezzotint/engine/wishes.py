@@ -75,3 +75,4 @@ class Wishes(TypedDict, total=False):
     image_prompt: Sequence[str] | None
     then: Sequence[str] | None
     region: Sequence[str] | None
+    mix: Sequence[str] | None

@@ -6,7 +6,7 @@ no prompt and no sampler.
 Shapes: H W pixels, h w latent pixels, L latent channels.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -18,6 +18,8 @@ from mezzotint.nets.conditioning import Conditioning
 
 PICTURE, MASK = "a picture", "a mask"
 """What models may need besides a text."""
+MIX = "mix"
+"""What models may be given beside that picture: others like it."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,13 @@ class Levels:
 class Shown:
     """What one picture is drawn from: `pixels` 1 3 H W in -1..1, and the `mask` 1 1 H W, 1 where something new is drawn
     (None: everywhere). `noise` draws unit normal noise of a shape, float32, from the picture's own seed; `level` is how
-    much of it is put on what the model sees."""
+    much of it is put on what the model sees. `mixed` are further pictures, each with its weight; `pixels` have 1."""
 
     pixels: Tensor
     mask: Tensor | None
     noise: Callable[[tuple[int, ...]], Tensor]
     level: int = 0
+    mixed: Sequence[tuple[Tensor, float]] = ()
 
 
 @dataclass(frozen=True, eq=False)

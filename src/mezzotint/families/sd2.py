@@ -13,7 +13,7 @@ from mezzotint.diffusion.prediction import NOISE, VELOCITY
 from mezzotint.families.family import Defaults, Diffusers, Family, TextPart
 from mezzotint.families.layouts.single_file import DEPTH, IMAGE
 from mezzotint.families.layouts.unet_diffusers import CLASS_EMBEDDING
-from mezzotint.families.look import MASK, PICTURE, inpainting
+from mezzotint.families.look import MASK, MIX, PICTURE, inpainting
 from mezzotint.families.schedules import Betas
 from mezzotint.families.sd1 import AUTOENCODER, LATENT
 from mezzotint.families.sights import VARIED, depth, variation
@@ -102,6 +102,7 @@ SD2_UNCLIP = replace(
     pictures=MappingProxyType({IMAGE: VIT_H_14}),
     look=variation,
     needs=(PICTURE,),
+    takes=frozenset({MIX}),
     levels=VARIED,
     defaults=replace(SD2.defaults, width=768, height=768),
     sides=MappingProxyType({}),

@@ -5,6 +5,7 @@ One `Look` a kind of model; that for inpainting is in `look`. Knows no prompt an
 Shapes: H W pixels, h w latent pixels, L latent channels, P width of an image embedding.
 """
 
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -45,18 +46,23 @@ def depth(eyes: Eyes, shown: Shown) -> Seen:
 
 def variation(eyes: Eyes, shown: Shown) -> Seen:
     """The embedding of the picture, noised, beside the sinusoids of that level: 2 P values, all zeros beside a text
-    that is to be avoided.
+    that is to be avoided. Of several pictures it is the mean of their embeddings by weight, noised once.
 
     Stability-AI/stablediffusion, scripts/streamlit/stableunclip.py. Raises BadValue for a model without its image
     encoder.
     """
     vision = _network(eyes, IMAGE, ClipVision)
-    pixels = clip_pixels([_picture(shown.pixels)], vision.geometry.side).to(shown.pixels)
-    vectors = vision(pixels).pooled
+    vectors = mixture(_embedded(vision, shown.pixels), [(_embedded(vision, p), w) for p, w in shown.mixed])
     level = torch.tensor([shown.level], device=vectors.device)
     pooled = _augmentor(eyes, vectors)(vectors, level, shown.noise(tuple(vectors.shape)))
     without = Extra(pooled=torch.zeros_like(pooled))
     return Seen(Extra(pooled=pooled), MappingProxyType({NEGATIVE.text: without, EMPTY.text: without}))
+
+
+def mixture(first: Tensor, others: Sequence[tuple[Tensor, float]]) -> Tensor:
+    """The mean of the vectors B P, of which the `first` has the weight 1; of equal ones it is that one to the bit."""
+    whole = 1 + sum(weight for _, weight in others)
+    return sum(((other - first) * (weight / whole) for other, weight in others), first)
 
 
 def upscaling(eyes: Eyes, shown: Shown) -> Seen:
@@ -92,6 +98,11 @@ def _augmentor(eyes: Eyes, vectors: Tensor) -> NoiseAugmentor:
     """The noise augmentor; of a model without statistics that of mean 0 and deviation 1."""
     found = eyes.networks.get(AUGMENTOR)
     return found if isinstance(found, NoiseAugmentor) else NoiseAugmentor(vectors.shape[1]).to(vectors)
+
+
+def _embedded(vision: ClipVision, pixels: Tensor) -> Tensor:
+    """Pixels 1 3 H W in -1..1 -> their embedding 1 P."""
+    return vision(clip_pixels([_picture(pixels)], vision.geometry.side).to(pixels)).pooled
 
 
 def _picture(pixels: Tensor) -> Image.Image:

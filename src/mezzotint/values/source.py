@@ -4,6 +4,7 @@ Takes plain values, gives frozen records. Pictures are named by file and content
 model and no tensor.
 """
 
+import re
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -14,6 +15,10 @@ from mezzotint.values.value import LISTED, POSITIVE_ZERO, Value, one_of, option,
 
 MAX_EXTENSION = 4096
 """The most pixels that one side of a picture can be extended by."""
+
+MAX_MIXED = 16
+"""The most pictures that are mixed into another."""
+_WEIGHED = re.compile(r"(.+?)(?::(\d{1,4}(?:\.\d{0,20})?|\.\d{1,20}))?", re.DOTALL)
 
 PathText = Annotated[str, StringConstraints(min_length=1, max_length=4096), plain_text("image")]
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
@@ -45,6 +50,23 @@ class MaskPicture(PictureUse):
     """The picture that says where: white may change, black stays."""
 
     file: Annotated[PathText, option("mask", "picture that is white where something new is drawn")]
+
+
+class MixedPicture(PictureUse):
+    """Another picture that a model of variations draws from, by its `weight` beside the source's own, which has 1."""
+
+    weight: Annotated[float, POSITIVE_ZERO, Field(ge=0, le=100)] = 1.0
+
+
+def mixed_from_text(text: str) -> MixedPicture:
+    """The picture of `FILE` or `FILE:WEIGHT`. Raises BadValue."""
+    found = _WEIGHED.fullmatch(text)
+    if found is None:
+        raise BadValue("mix", "names no picture", "write FILE or FILE:0.5")
+    try:
+        return MixedPicture(file=found[1], weight=float(found[2] or 1))
+    except BadValue as error:
+        raise BadValue(f"mix {error.field}", error.message.partition(": ")[2], error.hint) from None
 
 
 class Mask(Value):
@@ -101,7 +123,8 @@ class Source(Value):
 
     `strength` is the share of the steps that are walked. `start` is the beginning at strength 1: `noise` alone, or the
     `noised` picture; `kept`: the latent as the pass before left it, in the middle of its way. `fit` is how a picture
-    comes to the size of the recipe; `extend` puts new space to its left, top, right and bottom, in pixels.
+    comes to the size of the recipe; `extend` puts new space to its left, top, right and bottom, in pixels. `mixed` are
+    further pictures that are seen with it, by models that draw variations.
     `noise_level` is for models that see the picture through noise (None: as much as is usual). `upscaler` brings what
     the pass before drew to the size of this one.
     """
@@ -124,6 +147,7 @@ class Source(Value):
         option("extend", "pixels of new space: left, top, right, bottom"),
     ] = (0, 0, 0, 0)
     mask: Mask | None = None
+    mixed: Annotated[tuple[MixedPicture, ...], LISTED, Field(max_length=MAX_MIXED)] = ()
     noise_level: Annotated[
         int | None, option("noise_level", "noise on what the model sees of the picture", least=0, most=1000)
     ] = None
