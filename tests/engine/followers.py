@@ -5,10 +5,11 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from mezzotint.adapters.image_prompt import PLAIN, PLUS, written
-from mezzotint.families.layouts import controlnet, t2i_adapter, vision_hf
+from mezzotint.families.layouts import controlnet, mmdit_control, mmdit_diffusers, t2i_adapter, vision_hf
 from mezzotint.families.toy import TOY, random_weight
 from mezzotint.nets.controlnet import ControlNet, ControlNetGeometry
 from mezzotint.nets.image_prompt import ImagePrompt, Resampler, VectorProjection, text_sites
+from mezzotint.nets.mmdit_control import LENT, MMDiTControl, MMDiTControlGeometry
 from mezzotint.nets.t2i_adapter import AdapterGeometry, T2IAdapter
 from mezzotint.nets.unet import UNetGeometry
 from mezzotint.nets.vision import ClipVision, VisionGeometry
@@ -34,6 +35,17 @@ def controlnet_file(
     net = filled(ControlNet(ControlNetGeometry(unet, hint)), salt)
     file = controlnet.diffusers(len(net.hint)).export(InMemory(path, net.state_dict()))
     save_tensors(file, path)
+    return path
+
+
+def joint_control_file(
+    path: Path, geometry: MMDiTControlGeometry, original: bool = False, salt: str = "", **more: Tensor
+) -> Path:
+    """A ControlNet of SD 3; one that reads no text lacks what its transformer lends it."""
+    table = mmdit_control.ORIGINAL if original else mmdit_diffusers.CONTROL
+    made = weights(MMDiTControl(geometry), salt)
+    own = {n: t for n, t in made.items() if geometry.reads or n not in LENT}
+    save_tensors(table.export(InMemory(path, own)) | more, path)
     return path
 
 

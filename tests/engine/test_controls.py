@@ -310,11 +310,11 @@ def test_moved_pictures_are_found_again(engine, files, tmp_path):
         found_again(one, tmp_path)
 
 
-def test_a_transformer_takes_none_of_them(engine, files, tmp_path):
+def test_a_transformer_takes_none_of_a_unet(engine, files):
     model = toy.make(JOINT["sd3.5-medium"])
     with engine.placement.pinned(exact=True):
         nets = ControlNets(model.denoiser, torch.float32)
-        with pytest.raises(BadValue, match="no UNet that a ControlNet could steer"):
+        with pytest.raises(MezzotintError, match=r"made for a model with a UNet, this one has a transformer"):
             nets.control(recipe(control=[control(files)]).passes[0].controls[0])
         with pytest.raises(BadValue, match="no UNet that an IP-Adapter could steer"):
             nets.prompt(recipe(image_prompt=[prompt(files)]).passes[0].image_prompts[0])
@@ -347,3 +347,9 @@ def test_a_partner_of_the_embedded_model_is_a_folder(engine, files, tmp_path):
     wishes = {"model": "mini", "steps": 1}
     assert drawn(engine, control=[text], **wishes) != drawn(engine, **wishes)
     assert "fits no other; draw with --model mini" in refusal(engine, control=[text])
+
+
+def test_a_further_pass_follows_the_picture_that_the_first_one_started_from(engine, files):
+    wishes = {"image": files / "photo.png", "strength": 0.6, "then": ["scale=1.5,strength=0.6"]}
+    own = drawn(engine, control=[f"{files / 'net'}.safetensors"], **wishes)
+    assert own == drawn(engine, control=[control(files)], **wishes)

@@ -26,12 +26,28 @@ PHOTO = PictureUse(file="p.png")
         ("edges:canny:50+120", ControlUse(file="edges", hint="canny:50,120")),
         (r"C:\nets\a.bin:canny", ControlUse(file=r"C:\nets\a.bin", hint="canny")),
         (r"C:\nets\a.bin", ControlUse(file=r"C:\nets\a.bin")),
+        ("a:shows=depth,image=p.png", ControlUse(file="a", shows="depth", picture=PHOTO)),
         ("a:mode=control,blocks=1+0.5+0", ControlUse(file="a", mode="control", blocks=(1.0, 0.5, 0.0))),
     ],
 )
 def test_a_control_is_read(text, use):
     assert control_from_text(text) == use
     assert ControlUse.model_validate_json(use.model_dump_json()) == use
+
+
+@pytest.mark.parametrize(
+    ("text", "shows"),
+    [
+        ("a", None),
+        ("a:canny:low=3", "canny"),
+        ("a:scribble-xdog", "scribble-xdog"),
+        ("a:invert", None),
+        ("a:invert,shows=lineart", "lineart"),
+        ("a:hint=canny,shows=depth", "depth"),
+    ],
+)
+def test_what_a_hint_shows_is_said_or_follows_from_what_makes_it(text, shows):
+    assert control_from_text(text).shown == shows
 
 
 @pytest.mark.parametrize(
@@ -62,7 +78,8 @@ def test_an_image_prompt_is_read(text, use):
         ("a:weight=x", "control weight: must be a number"),
         ("a:stop=2", "control stop: 2.0 is out of range"),
         ("a:start=0.6,stop=0.5", "start: 0.6 is after stop, 0.5"),
-        ("a:canny,p.png,1,0,1,balanced,1,9", "has a value too many"),
+        ("a:canny,p.png,1,0,1,balanced,1,tile,9", "has a value too many"),
+        ("a:shows=cany", "unknown kind of hint 'cany'; did you mean canny"),
         ("a:mode=both", "unknown control mode 'both'"),
         ("a:weight=1,weight=1", "is given twice"),
         ("a:weight=1,wieght=1", "did you mean weight"),

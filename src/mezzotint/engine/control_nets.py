@@ -17,7 +17,8 @@ from mezzotint.engine.identity import Identity, identity, sha256_of
 from mezzotint.families.control_nets import Network, control_path, existing, open_control
 from mezzotint.families.standing import vision_at
 from mezzotint.nets.image_prompt import ImagePrompt
-from mezzotint.nets.unet import UNet, UNetGeometry
+from mezzotint.nets.mmdit import MMDiT
+from mezzotint.nets.unet import UNet
 from mezzotint.nets.vision import ClipVision
 from mezzotint.values.controls import ControlUse, ImagePromptUse
 from mezzotint.values.errors import BadModelFile, BadValue, ModelNotFound
@@ -33,21 +34,23 @@ Module = TypeVar("Module", bound=nn.Module)
 class ControlNets:
     """The networks that steer `denoiser`; the least lately used one is closed."""
 
-    def __init__(self, denoiser: nn.Module, dtype: torch.dtype) -> None:
+    def __init__(self, denoiser: UNet | MMDiT, dtype: torch.dtype) -> None:
         self._denoiser = denoiser
         self._dtype = dtype
         self._open: OrderedDict[tuple[str, Identity], nn.Module] = OrderedDict()
 
     def control(self, use: ControlUse) -> Network:
         """The network of `use`. Raises what opening it raises, and BadModelFile for another hash than asked for."""
-        unet = self._unet("control", "a ControlNet")
         path = control_path(use.file)
         _verify(path, use.sha256)
-        return self._kept("control", path, lambda: open_control(path, unet))
+        return self._kept("control", path, lambda: open_control(path, self._denoiser))
 
     def prompt(self, use: ImagePromptUse) -> ImagePrompt:
         """The IP-Adapter of `use`. Raises as `control` does."""
-        unet = self._unet("image_prompt", "an IP-Adapter")
+        if not isinstance(self._denoiser, UNet):
+            told = "this model has no UNet that an IP-Adapter could steer"
+            raise BadValue("image_prompt", told, "use a model with a UNet")
+        unet = self._denoiser.geometry
         path = existing(use.file, "give the path of an IP-Adapter with --image-prompt")
         _verify(path, use.sha256)
         return self._kept("prompt", path, lambda: image_prompt_at(path, unet))
@@ -65,13 +68,6 @@ class ControlNets:
                 hint = "put the image_encoder folder beside the adapter, or say encoder=FILE"
                 raise ModelNotFound("image_encoder", hint)
         return self._kept("encoder", path, lambda: vision_at(path))
-
-    def _unet(self, field: str, what: str) -> UNetGeometry:
-        if not isinstance(self._denoiser, UNet):
-            raise BadValue(
-                field, f"this model has no UNet that {what} could steer", "use a model with a UNet"
-            )
-        return self._denoiser.geometry
 
     def _kept(self, kind: str, path: Path, make: Callable[[], Module]) -> Module:
         key = (kind, identity(path))

@@ -3,41 +3,33 @@
 Takes walks, their scene and what the pass before left. Gives `Follower`s. Opens the pictures that recipes name; whoever
 calls sees to threads and precision.
 
-Shapes: N pictures, P H W pixels.
+Shapes: N pictures, D width of a text state.
 """
 
 from collections.abc import Sequence
 from functools import partial
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
 from mezzotint.diffusion.plan import Plan
-from mezzotint.engine.canvas import Canvas, Size, canvas
-from mezzotint.engine.following import Follower, adapter, controlnet, image_prompt
-from mezzotint.engine.ground import mask_of
-from mezzotint.engine.hinting import make_hint
+from mezzotint.engine.following import Follower, adapter, controlnet, image_prompt, joint_control
 from mezzotint.engine.model import Opened
 from mezzotint.engine.pictures import opened_picture
 from mezzotint.engine.scene import Left, Scene
+from mezzotint.engine.shown import WHITE, hints, latents, levels, stacked, where
 from mezzotint.engine.tiling import left_to_wrap
 from mezzotint.engine.walk import ROUNDING, Walk
-from mezzotint.families.control_nets import Network
 from mezzotint.nets.controlnet import ControlNet
 from mezzotint.nets.image_prompt import ImagePrompt, MlpProjection, Resampler, VectorProjection
+from mezzotint.nets.mmdit_control import MMDiTControl
 from mezzotint.nets.unet import UNet
 from mezzotint.nets.vision import ClipVision
 from mezzotint.nets.vision_input import clip_pixels
 from mezzotint.nets.wrapping import wrapped
 from mezzotint.values.controls import ControlUse, ImagePromptUse
-from mezzotint.values.errors import BadModelFile, BadValue
-from mezzotint.values.photo import Photo
-from mezzotint.values.source import InitPicture, PictureUse, Source
-
-WHITE, BLACK = (255, 255, 255), (0, 0, 0)
-"""What is transparent in a picture, and in a mask, lies on this."""
+from mezzotint.values.errors import BadModelFile
 
 
 def followed(
@@ -76,65 +68,21 @@ def _control(
     walk, family = walked[0], opened.model.family
     net = opened.controls.control(use)
     factor = net.control.factor if isinstance(net, ControlNet) else family.latent.factor
-    sides = (side // family.latent.factor * factor for side in (walk.width, walk.height))
-    hints = _hints(net, walked, drawn_on, left, use, (next(sides), next(sides)))
-    hints = hints.to(next(net.parameters()))
-    net = wrapped(net, left_to_wrap(walk, family))
+    drawn = walk.width, walk.height
+    size = drawn[0] // family.latent.factor * factor, drawn[1] // family.latent.factor * factor
+    images = hints(drawn_on, left, use, drawn, len(walked), size)
     first, end = _span(walk, plan, use.start, use.stop)
-    if isinstance(net, ControlNet):
-        return Follower(first, end, partial(controlnet, net, hints, use))
-    assert isinstance(opened.model.denoiser, UNet)
-    return Follower(first, end, partial(adapter, net, opened.model.denoiser.geometry, hints, factor, use))
-
-
-def _hints(
-    net: Network,
-    walked: Sequence[Walk],
-    drawn_on: Scene,
-    left: Left | None,
-    use: ControlUse,
-    size: Size,
-) -> Tensor:
-    """What the network sees for each picture, N P H W in 0..1, float32."""
-    canvases, drawn = drawn_on.canvases, (walked[0].width, walked[0].height)
-    if use.picture is not None:
-        photo = opened_picture(use.picture)
-        images = [_placed(photo, canvases[0] if canvases else None, drawn)] * len(walked)
-    elif canvases:
-        images = [one.image for one in canvases]
-    elif left is not None:
-        images = [_placed(Photo(one.convert("RGB")), None, drawn) for one in left.pictures(together=False)]
-    else:
-        raise BadValue("control", "there is no picture to follow", "write image=FILE behind the control")
-    made: dict[int, Tensor] = {}
-    for image in images:
-        if id(image) not in made:
-            made[id(image)] = _levels(_hint(image, use, size), net)
-    return torch.cat([made[id(image)] for image in images])
-
-
-def _placed(photo: Photo, under: Canvas | None, size: Size) -> Image.Image:
-    """A picture at the size of the drawing; where only a part of another one is drawn, the same part of this one."""
-    plain = Source(picture=InitPicture(file="photo"))
-    if under is None or under.region is None:
-        return canvas(Photo(photo.over(WHITE)), None, plain, size).image
-    whole = canvas(Photo(photo.over(WHITE)), None, plain, under.under.size).image
-    return whole.crop(under.region).resize(size, Image.Resampling.LANCZOS)
-
-
-def _hint(image: Image.Image, use: ControlUse, size: Size) -> Image.Image:
-    made = image if use.hint is None else make_hint(use.hint, image)
-    return made if made.size == size else made.resize(size, Image.Resampling.LANCZOS)
-
-
-def _levels(image: Image.Image, net: Network) -> Tensor:
-    """An RGB picture as the network takes it, 1 P H W in 0..1."""
+    if isinstance(net, MMDiTControl):
+        seen = partial(latents, opened, net=net.control, kind=use.shown, tiling=walk.use.tiling)
+        hint = stacked(images, seen).to(next(net.parameters()))
+        return Follower(first, end, partial(joint_control, net, hint, use))
     pixels = net.control.pixels if isinstance(net, ControlNet) else net.geometry.pixels
-    if pixels not in (1, 3):
-        raise BadValue("control", f"this network looks at {pixels} channels, not at a picture", "use another")
-    levels = np.asarray(image.convert("L" if pixels == 1 else "RGB"), dtype=np.float32)
-    planes = torch.tensor(levels).reshape(image.height, image.width, pixels)
-    return planes.permute(2, 0, 1).unsqueeze(0) / 255
+    hint = stacked(images, partial(levels, pixels=pixels)).to(next(net.parameters()))
+    net = wrapped(net, left_to_wrap(walk, family))
+    if isinstance(net, ControlNet):
+        return Follower(first, end, partial(controlnet, net, hint, use))
+    assert isinstance(opened.model.denoiser, UNet)
+    return Follower(first, end, partial(adapter, net, opened.model.denoiser.geometry, hint, factor, use))
 
 
 def _image_prompt(
@@ -145,17 +93,10 @@ def _image_prompt(
     tower = opened.controls.encoder(use)
     pictures = [opened_picture(one).over(WHITE) for one in use.pictures]
     said = _tokens(net, tower, pictures, use)
-    mask = None if use.mask is None else _where(use.mask, walked, drawn_on).to(said[0])
+    drawn = walk.width, walk.height
+    mask = None if use.mask is None else where(use.mask, drawn_on, drawn, len(walked)).to(said[0])
     over = image_prompt(net, said, use.weight, mask, factor, name)
     return Follower(*_span(walk, plan, use.start, use.stop), over)
-
-
-def _where(use: PictureUse, walked: Sequence[Walk], drawn_on: Scene) -> Tensor:
-    """The mask N 1 H W of an image prompt, in 0..1."""
-    photo, canvases = opened_picture(use), drawn_on.canvases
-    shown = Photo(photo.over(BLACK))
-    image = _placed(shown, canvases[0] if canvases else None, (walked[0].width, walked[0].height))
-    return mask_of(image.convert("L")).expand(len(walked), -1, -1, -1)
 
 
 def _tokens(

@@ -19,6 +19,7 @@ from mezzotint.diffusion.tiles import Tile
 from mezzotint.nets.conditioning import Conditioning, Inject, Stream
 from mezzotint.nets.controlnet import ControlNet
 from mezzotint.nets.image_prompt import ImagePrompt
+from mezzotint.nets.mmdit_control import MMDiTControl
 from mezzotint.nets.t2i_adapter import T2IAdapter
 from mezzotint.nets.unet import UNetGeometry
 from mezzotint.values.controls import ControlUse
@@ -110,6 +111,19 @@ def controlnet(net: ControlNet, hint: Tensor, use: ControlUse, tiles: Sequence[T
         fits = planes is not None and rows.x.shape[1] + planes.shape[1] == net.geometry.in_channels
         cond = rows.cond if fits else replace(rows.cond, planes=None)
         return net(rows.x, rows.t, cond, shown[rows.pictures], one)
+
+    return _weighted(made, use)
+
+
+def joint_control(net: MMDiTControl, hint: Tensor, use: ControlUse, tiles: Sequence[Tile] | None) -> Adds:
+    """What a ControlNet of SD 3 adds; `hint` N C h w. Raises BadValue as `controlnet` does."""
+    shown, one = cut(hint, tiles, 1), torch.ones((), device=hint.device)
+
+    def made(rows: Rows) -> Inject:
+        pooled = rows.cond.pooled
+        if net.control.zeros and pooled is not None:
+            pooled = torch.zeros_like(pooled)
+        return net(rows.x, rows.t, replace(rows.cond, pooled=pooled), shown[rows.pictures], one)
 
     return _weighted(made, use)
 

@@ -168,7 +168,7 @@ def _after(recipe: Recipe, given: Mapping[str, object], family: Family) -> Pass:
     own = {name: value for name, value in given.items() if name in pass_text.FIELDS}
     model = own.get("model")
     if model is None:
-        plain = first.model_copy(update={"source": None, "span": Span(), "sigmas": None})
+        plain = first.model_copy(update={"source": None, "span": Span(), "sigmas": None, "controls": ()})
         defaults = flatten(recipe.model_copy(update={"passes": (plain,)}))
     else:
         known = family.defaults

@@ -1,7 +1,7 @@
 """The network that a control names: a ControlNet or T2I-Adapter in a file or folder, or a built-in partner.
 
-Takes what people write and the geometry of the UNet that is to be controlled. Gives a network in float32 and evaluation
-mode; what does not fit that UNet is one typed error. Knows no picture and no strength.
+Takes what people write and the network that is to be controlled. Gives a network in float32 and evaluation mode; what
+does not fit that one is one typed error. Knows no picture and no strength.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,14 +10,17 @@ from types import MappingProxyType
 
 from mezzotint.families import mini, partners
 from mezzotint.families.controls import adapter_for, controlnet_for
+from mezzotint.families.joint_controls import is_joint, joint_control_for
 from mezzotint.families.kinds import ADAPTER, CONTROLNET, hint_for, kind_of
 from mezzotint.families.standing import CONTROL, Settings, Standing, check_settings, standing
 from mezzotint.nets.controlnet import ControlNet
+from mezzotint.nets.mmdit import MMDiT
+from mezzotint.nets.mmdit_control import MMDiTControl
 from mezzotint.nets.t2i_adapter import T2IAdapter
-from mezzotint.nets.unet import UNetGeometry
+from mezzotint.nets.unet import UNet, UNetGeometry
 from mezzotint.values.errors import BadModelFile, ModelNotFound, shorten
 
-Network = ControlNet | T2IAdapter
+Network = ControlNet | T2IAdapter | MMDiTControl
 PARTNERS = (partners.EDGES,)
 """The controls of the embedded model that come with the program, by name."""
 FIXED: Settings = MappingProxyType({name: known for name, known in CONTROL.items() if "norm" not in name})
@@ -49,27 +52,38 @@ def existing(name: str, hint: str) -> Path:
     return path
 
 
-def open_control(path: Path, unet: UNetGeometry) -> Network:
-    """The ControlNet or T2I-Adapter at `path` for models with this `unet`.
+def open_control(path: Path, denoiser: UNet | MMDiT) -> Network:
+    """The ControlNet or T2I-Adapter at `path` for models with this `denoiser`.
 
     Raises ModelNotFound, PickleRefused, Ambiguous, WeightsMismatch, and BadModelFile: for another kind of file, and for
     a network that was made for other models.
     """
     if (path / mini.GEOMETRY).is_file() or path.name in PARTNERS:
-        return _partner(path, unet)
+        return _partner(path, denoiser)
     found = standing(path)
     kind = kind_of(found.source)
     if kind not in OPENERS:
-        hint = hint_for(kind, "use a ControlNet or T2I-Adapter of Stable Diffusion 1, 2 or XL")
+        hint = hint_for(kind, "use a ControlNet or T2I-Adapter of Stable Diffusion")
         raise BadModelFile(path, f"is {kind}, nothing that --control takes", hint)
+    joint = is_joint(found.source)
+    if joint != isinstance(denoiser, MMDiT):
+        told = ("a UNet", "a transformer (Stable Diffusion 3)")
+        raise BadModelFile(
+            path,
+            f"is made for a model with {told[joint]}, this one has {told[not joint]}",
+            f"use {kind} of the family of this model",
+        )
+    if isinstance(denoiser, MMDiT):
+        return joint_control_for(found, denoiser)
     check_settings(found, FIXED)
-    return OPENERS[kind](found, unet)
+    return OPENERS[kind](found, denoiser.geometry)
 
 
-def _partner(path: Path, unet: UNetGeometry) -> ControlNet:
+def _partner(path: Path, denoiser: UNet | MMDiT) -> ControlNet:
     network = partners.open_edges(path)
-    own = network.control.unet
-    if (own.channels, own.context) != (unet.channels, unet.context):
+    own, unet = network.control.unet, denoiser.geometry
+    widths = unet.channels if isinstance(unet, UNetGeometry) else ()
+    if (own.channels, own.context) != (widths, unet.context):
         told = f"{shorten(path.name)} is a partner of the embedded model and fits no other"
         raise BadModelFile(path, told, "draw with --model mini")
     return network

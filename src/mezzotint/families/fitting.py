@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from mezzotint.families.family import Family
+from mezzotint.families.joint_controls import is_joint
 from mezzotint.families.signs import FILED
 from mezzotint.nets.unet import UNetGeometry
 from mezzotint.weights.source import TensorSource
@@ -78,6 +79,12 @@ def _reads_text(source: TensorSource) -> Fits:
     )
 
 
+def _controlnet(source: TensorSource) -> Fits:
+    if is_joint(source):
+        return JOINT, "the names of a transformer's blocks"
+    return _reads_text(source)
+
+
 def _t2i(source: TensorSource) -> Fits:
     name = next((n for n in source if n.endswith(("conv_in.weight", "body.0.in_conv.weight"))), None)
     if name is None or len(source[name].shape) != 4:
@@ -114,7 +121,7 @@ def _inversion(source: TensorSource) -> Fits:
 KINDS: Mapping[str, Callable[[TensorSource], Fits]] = MappingProxyType(
     {
         "a LoRA": _lora,
-        "a ControlNet": _reads_text,
+        "a ControlNet": _controlnet,
         "an IP-Adapter": _reads_text,
         "a T2I-Adapter": _t2i,
         "an autoencoder alone": _latents,

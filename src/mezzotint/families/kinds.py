@@ -23,7 +23,9 @@ ADD_ONS: Mapping[str, re.Pattern[str]] = MappingProxyType(
             r".*(?:\blora_(?:up|down|A|B)\b|_lora\.|\.lora\.|^(?:unet|text_encoder):\d+:|^lora_(?:unet|te\d?)_"
             r"|\.(?:hada_w1_a|lokr_w[12](?:_a)?|oft_blocks|oft_diag|on_input|ia3_l)\b)"
         ),
-        CONTROLNET: re.compile(r"(?:control_model|controlnet_cond_embedding|input_hint_block)\."),
+        CONTROLNET: re.compile(
+            r"(?:control_model|controlnet_cond_embedding|input_hint_block|pos_embed_input)\."
+        ),
         ADAPTER: re.compile(r"(?:body\.\d+\.(?:block[12]|in_conv|body)\.|adapter\.)"),
         "an upscaler of pictures": re.compile(
             r"(?:(?:body|RRDB_trunk)\.\d+\.(?:rdb|RDB)1\.|model\.1\.sub\.\d+\.|layers\.\d+\.residual_group\.)"

@@ -26,12 +26,16 @@ LENT = ("patches.weight", "patches.bias", "position")
 @dataclass(frozen=True)
 class MMDiTControlGeometry:
     """The sizes of the network: `net` those of its own transformer, whose `layers` are the blocks that it has,
-    `steered` the blocks of the transformer that it steers, `hint` C', and whether it `reads` the text."""
+    `steered` the blocks of the transformer that it steers, `hint` C', and whether it `reads` the text. One with `zeros`
+    wants a pooled text of zeros, and hints whose latents are scaled and not shifted (InstantX's). `kind` is what its
+    hints show, where its file says so."""
 
     net: MMDiTGeometry
     steered: int
     hint: int = 16
     reads: bool = True
+    zeros: bool = False
+    kind: str | None = None
 
     def __post_init__(self) -> None:
         if self.hint < 1 or not self.net.layers <= self.steered:
@@ -60,7 +64,7 @@ class MMDiTControl(Stem):
         self.zero = nn.ModuleList(zeroed(nn.Linear(g.width, g.width)) for _ in range(g.layers))
 
     def forward(self, x: Tensor, t: Tensor, cond: Conditioning, hint: Tensor, scale: Tensor) -> Inject:
-        """`x`, `t` and `cond` as the MMDiT takes them (InstantX's networks want a `cond.pooled` of zeros); `hint`
+        """`x`, `t` and `cond` as the MMDiT takes them (one with `zeros` wants a `cond.pooled` of zeros); `hint`
         B C' H W, a picture through the autoencoder; `scale` () or B weighs all that is added -> residuals
         "blocks.0" .. "blocks.{steered - 2}", B T D each.
 

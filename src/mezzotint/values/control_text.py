@@ -10,7 +10,15 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from mezzotint.values.controls import Blocks, ControlUse, ImagePromptUse, ModeName, Share, Weight
+from mezzotint.values.controls import (
+    Blocks,
+    ControlUse,
+    ImagePromptUse,
+    KindName,
+    ModeName,
+    Share,
+    Weight,
+)
 from mezzotint.values.errors import BadValue
 from mezzotint.values.source import PathText, PictureUse
 from mezzotint.values.value import Value
@@ -30,6 +38,7 @@ class _Control(Value):
     stop: Share = 1.0
     mode: ModeName = ControlUse.model_fields["mode"].default
     blocks: Blocks | None = None
+    shows: KindName | None = None
 
 
 class _ImagePrompt(Value):
@@ -60,6 +69,7 @@ def control_from_text(text: str) -> ControlUse:
         stop=said.stop,
         mode=said.mode,
         blocks=said.blocks,
+        shows=said.shows,
     )
 
 

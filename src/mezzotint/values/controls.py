@@ -4,6 +4,8 @@ Takes plain values, gives frozen records. Networks and pictures are named by fil
 model and no tensor.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Self, TypeVar
 
 from pydantic import Field, StringConstraints, model_validator
@@ -18,11 +20,32 @@ MAX_PICTURES = 16
 MODES = ("balanced", "prompt", "control")
 """Which of both counts for more where prompt and hint disagree."""
 
+KINDS: Mapping[str, int] = MappingProxyType(
+    {
+        "openpose": 0,
+        "depth": 1,
+        "scribble": 2,
+        "scribble-xdog": 2,
+        "soft-edge": 2,
+        "canny": 3,
+        "lineart": 3,
+        "lines": 3,
+        "normal": 4,
+        "segment": 5,
+        "tile": 6,
+        "blur": 6,
+        "repaint": 7,
+    }
+)
+"""What a hint may show, and the number of that in a network for several (xinsir6/ControlNetPlus; tile and repaint are
+in its second edition alone)."""
+
 FileText = Annotated[str, StringConstraints(min_length=1, max_length=4096), plain_text("control")]
 HintText = Annotated[str, StringConstraints(min_length=1, max_length=1000), plain_text("hint")]
 Weight = Annotated[float, POSITIVE_ZERO, Field(ge=-10, le=10)]
 Share = Annotated[float, POSITIVE_ZERO, Field(ge=0, le=1)]
 ModeName = Annotated[str, one_of("control mode", MODES)]
+KindName = Annotated[str, one_of("kind of hint", tuple(KINDS))]
 Blocks = Annotated[tuple[Weight, ...], LISTED, Field(min_length=1, max_length=64)]
 Either = TypeVar("Either", bound=Value)
 
@@ -41,8 +64,8 @@ class ControlUse(Value):
     `weight` 1 is as it was trained. It works from the share `start` of the steps that are walked to the share `stop`.
     With the `mode` "prompt" what it adds is the weaker the nearer to the picture, so that the text counts for more;
     with "control" it does not work on the negative prompt besides, so that the hint counts for more. `blocks` are
-    weights for everything that it adds, in that order and the middle last. `sha256`, that of the network's file, is
-    verified when given.
+    weights for everything that it adds, in that order and the middle last. `shows` is the kind of the hint (None: what
+    `hint` makes), for networks that have to be told. `sha256`, that of the network's file, is verified when given.
     """
 
     file: FileText
@@ -53,11 +76,18 @@ class ControlUse(Value):
     stop: Share = 1.0
     mode: ModeName = MODES[0]
     blocks: Blocks | None = None
+    shows: KindName | None = None
     sha256: Sha256 | None = None
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         return _in_order(self, self.start, self.stop)
+
+    @property
+    def shown(self) -> str | None:
+        """The kind of its hint, as far as it is said."""
+        made = None if self.hint is None else self.hint.partition(":")[0]
+        return self.shows or (made if made in KINDS else None)
 
 
 class ImagePromptUse(Value):
