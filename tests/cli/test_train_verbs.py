@@ -13,6 +13,7 @@ from mezzotint.cli import (
     train_autoencoder,
     train_control,
     train_denoiser,
+    train_depth,
     train_inpainting,
     train_partner,
     train_release,
@@ -44,6 +45,7 @@ def calls(monkeypatch):
     stub(train_control, "train_control")
     stub(train_inpainting, "train_inpainting")
     stub(train_upscaler, "train_upscaler")
+    stub(train_depth, "train_depth")
     monkeypatch.setattr(train_text, "prepare_vocabulary", lambda out, captions, size: size - 1)
     return made
 
@@ -96,12 +98,17 @@ def test_partners_get_their_base_their_settings_and_what_lies_beside_latents(cap
     words = ["--base", "toy", "--out", "runs/x", "--chunk", "2", "--most", "3", "--batch", "5"]
     assert here(capsys, "train", "control", *words, "--attention", "yes", "no").code == 0
     config, loop, base, latents = calls["train_control"]
-    assert (config.hint, config.attention, config.batch) == ("canny", (True, False), 5)
+    assert (config.hint, config.kind, config.sizes.attention) == ("canny", "controlnet", (True, False))
+    assert config.batch == 5
     assert (base.name, loop.out, latents.most) == ("toy", Path("runs/x"), 3)
     assert latents.cache.folder == Path("runs/x/latents")
     row = (np.zeros((8, 8, 3), np.uint8), "x", None)
     assert set(latents.cache.beside(0, [row])) == {"hint"}
     assert "unknown hint 'cany'" in error_of(here(capsys, "train", "control", *words, "--hint", "cany"))
+    kind = ["--hint", "depth", "--kind", "adapter", "--layers", "1"]
+    assert here(capsys, "train", "control", *words, *kind).code == 0
+    config = calls["train_control"][0]
+    assert (config.hint, config.kind, config.sizes.layers) == ("depth", "adapter", 1)
     assert here(capsys, "train", "inpainting", *words, "--rank", "none").code == 0
     config, _, _, latents = calls["train_inpainting"]
     assert config.rank is None
@@ -113,6 +120,14 @@ def test_the_upscaler_gets_large_pictures_and_the_autoencoder_of_its_base(capsys
     assert here(capsys, "train", "upscaler", *words).code == 0
     config, _, source, autoencoder, perceptual = calls["train_upscaler"]
     assert (config.geometry.width, config.geometry.factor, source.size, perceptual) == (16, 2, 128, None)
+    assert autoencoder.geometry.latent == 4
+
+
+def test_the_depth_network_gets_pictures_of_its_own_seed(capsys, calls):
+    words = ["--base", "toy", "--out", "runs/d", "--widths", "8", "16", "--seed", "9"]
+    assert here(capsys, "train", "depth", *words).code == 0
+    config, loop, source, autoencoder = calls["train_depth"]
+    assert (config.geometry.widths, loop.seed, source.seed, source.size) == ((8, 16), 9, 9, 64)
     assert autoencoder.geometry.latent == 4
 
 

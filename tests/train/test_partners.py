@@ -7,19 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from beside import SIDE, cached, toy, toy_base
 from toys import column, short, squares
 
 from mezzotint.families import partners
 from mezzotint.families.registry import open_model
 from mezzotint.families.toy import TOY
 from mezzotint.nets.conditioning import Conditioning
-from mezzotint.nets.controlnet import ControlNet
 from mezzotint.nets.enlarger import EnlargerGeometry
 from mezzotint.nets.unet import UNet
-from mezzotint.train import control, inpainting, masks
+from mezzotint.train import inpainting, masks
 from mezzotint.train.bases import Base, base_of, open_base
-from mezzotint.train.control import ControlConfig, ControlTask, open_control, train_control
-from mezzotint.train.hints import edges_of, hints_beside, to_hint
 from mezzotint.train.inpainting import (
     InpaintingConfig,
     InpaintingTask,
@@ -27,7 +25,6 @@ from mezzotint.train.inpainting import (
     train_inpainting,
     widened,
 )
-from mezzotint.train.latents import LatentCache, Latents
 from mezzotint.train.low_rank import change, thinned
 from mezzotint.train.lpips import Lpips
 from mezzotint.train.partner import pack_run
@@ -46,29 +43,10 @@ from mezzotint.values.recipe import ModelUse
 from mezzotint.weights.files import open_tensors
 from mezzotint.weights.storage import restored
 
-SIDE = 32
-
-
-def toy(index: int) -> tuple[np.ndarray, str, str]:
-    return squares(index, SIDE)
-
 
 @pytest.fixture(scope="module")
 def base() -> Base:
-    """The toy model, with a UNet that answers something."""
-    model = open_model(ModelUse(base="toy"))
-    torch.manual_seed(1)
-    torch.nn.init.normal_(model.unet.conv_out.weight, std=0.05)
-    return base_of(model, "toy")
-
-
-def cached(folder: Path, base: Base, beside, size: int = 8) -> Latents:
-    cache = LatentCache(folder, toy, base.autoencoder, base.captions.tokenizer, size, beside=beside)
-    return Latents(cache, 1, 1, 1)
-
-
-def edge_latents(folder: Path, base: Base) -> Latents:
-    return cached(folder, base, hints_beside(lambda row: edges_of(row[0])))
+    return toy_base()
 
 
 def answers(base: Base, unet: UNet, planes=None) -> torch.Tensor:
@@ -76,105 +54,6 @@ def answers(base: Base, unet: UNet, planes=None) -> torch.Tensor:
     x = torch.randn(2, base.latent.channels, 4, 4)
     states = base.captions.states(base.captions.ids(("a red square", "")))
     return unet(x, torch.tensor([500, 900]), Conditioning(states, planes=planes)).sample
-
-
-def test_edges_of_a_square_are_its_outline() -> None:
-    picture = np.full((16, 16, 3), 255, np.uint8)
-    picture[4:12, 4:12] = (220, 30, 30)
-    found = edges_of(picture)
-    assert set(np.unique(found)) == {0, 255}
-    rows, columns = np.nonzero(found)
-    assert len(rows) >= 24
-    assert all(
-        min(abs(r - 4), abs(r - 11), abs(c - 4), abs(c - 11)) <= 1 for r, c in zip(rows, columns, strict=True)
-    )
-    assert not edges_of(np.full((16, 16, 3), 90, np.uint8)).any()
-
-
-def test_hints_lie_beside_the_latents_of_their_pictures(tmp_path: Path, base: Base) -> None:
-    latents = edge_latents(tmp_path, base)
-    again = edge_latents(tmp_path, base)
-    drawn, kept = latents.rows(0, 5, 6), again.rows(0, 5, 6)
-    assert torch.equal(drawn.more["hint"], kept.more["hint"])
-    chunk = latents.cache.chunk(0)
-    for index in range(8):
-        assert np.array_equal(chunk.more["hint"][index, 0].numpy(), edges_of(toy(index)[0]))
-    hint = to_hint(chunk.more["hint"], 3)
-    assert hint.shape == (8, 3, SIDE, SIDE) and float(hint.max()) == 1
-
-
-def test_a_control_begins_as_the_base_and_adds_nothing(tmp_path: Path, base: Base) -> None:
-    task = ControlTask(ControlConfig(widths=widths(base)), base, edge_latents(tmp_path, base), 0)
-    ours, theirs = task.network.state_dict(), base.unet.state_dict()
-    assert torch.equal(ours["conv_in.weight"], theirs["conv_in.weight"])
-    assert torch.equal(ours["mid.resnets.0.conv1.weight"], theirs["mid.resnets.0.conv1.weight"])
-    _, _, ids, planes = next(task.batches(0))
-    x, t = torch.randn(len(ids), base.latent.channels, *latent(base)), torch.full((len(ids),), 700)
-    states, hint = base.captions.states(ids), to_hint(planes, 3)
-    plain = base.unet(x, t, Conditioning(states)).sample
-    assert torch.equal(control.answer(base.unet, task.network, x, t, states, hint), plain)
-    torch.nn.init.normal_(task.network.zero[0].weight, std=0.1)
-    with_hint = control.answer(base.unet, task.network, x, t, states, hint)
-    assert not torch.allclose(with_hint, plain, atol=1e-4)
-    other = control.answer(base.unet, task.network, x, t, states, 1 - hint)
-    assert not torch.allclose(with_hint, other, atol=1e-5)
-
-
-def test_a_fresh_control_sees_its_hint(tmp_path: Path, base: Base) -> None:
-    latents = edge_latents(tmp_path, base)
-    hint = to_hint(latents.cache.chunk(0).more["hint"], 3)
-    geometry = control.geometry_of(ControlConfig(), base.unet)
-    states, x = base.captions.states(base.captions.ids(("",) * 8)), torch.zeros(8, 4, *latent(base))
-
-    @torch.no_grad()
-    def moved(network: ControlNet) -> float:
-        """How far the deepest features move when the hints are exchanged, in their own deviation."""
-        torch.nn.init.eye_(network.zero_mid.weight[:, :, 0, 0])
-        mids = [
-            network(x, torch.tensor(500), Conditioning(states), h, torch.ones(())).residuals["mid"]
-            for h in (hint, hint.roll(1, 0))
-        ]
-        return float((mids[0] - mids[1]).std() / mids[0].std())
-
-    assert moved(control.begun(geometry, base.unet)) > 0.1
-    assert moved(ControlNet(geometry)) < 0.01
-
-
-def latent(base: Base) -> tuple[int, int]:
-    side = SIDE // base.latent.factor
-    return side, side
-
-
-def widths(base: Base) -> tuple[int, ...]:
-    """Halved as often as the autoencoder halves."""
-    return (4,) * base.latent.factor.bit_length()
-
-
-def test_a_control_learns_beside_a_base_that_stays(tmp_path: Path, base: Base) -> None:
-    before = {name: tensor.clone() for name, tensor in base.unet.state_dict().items()}
-    config = ControlConfig(widths=widths(base), batch=16, shown_steps=2)
-    latents = edge_latents(tmp_path / "latents", base)
-    train_control(config, short(tmp_path / "run", 40, rate=1e-2, log_every=4), base, latents)
-    losses = column(tmp_path / "run", "loss")
-    assert sum(losses[-3:]) < 0.8 * sum(losses[:3])
-    assert all(torch.equal(tensor, before[name]) for name, tensor in base.unet.state_dict().items())
-    network = open_control(tmp_path / "run")
-    assert not network.training
-    assert float(network.zero[0].weight.abs().max()) > 0
-    assert len(list((tmp_path / "run" / "samples").glob("*.png"))) == 1
-    pack_run(tmp_path / "run", tmp_path / "packed", "Toy edges", "float32")
-    back = partners.open_edges(tmp_path / "packed")
-    assert back.control == network.control
-    assert all(torch.equal(tensor, back.state_dict()[name]) for name, tensor in network.state_dict().items())
-    said = json.loads((tmp_path / "packed" / "geometry.json").read_text())
-    assert said["hint"] == "canny" and said["title"] == "Toy edges" and len(said["base"]) == 64
-
-
-def test_a_control_may_have_fewer_transformers(tmp_path: Path, base: Base) -> None:
-    levels = len(base.unet.geometry.channels)
-    config = ControlConfig(attention=(False,) * levels, widths=widths(base))
-    task = ControlTask(config, base, edge_latents(tmp_path, base), 0)
-    assert not [name for name in task.network.state_dict() if name.startswith("down.0.attentions")]
 
 
 @pytest.mark.parametrize("size", [32, 64])

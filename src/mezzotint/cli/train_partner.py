@@ -1,4 +1,4 @@
-"""`mezzotint train partner FOLDER --run RUN`: writes a ControlNet, inpainting variant or upscaler as its files."""
+"""`mezzotint train partner FOLDER --run RUN`: writes what was trained beside a model as its files."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ def flags() -> tuple[Flag, ...]:
     """The run folder, where to write, and how weights are stored."""
     return (
         word("folder", Path, "folder to write to"),
-        Flag("run", Path, "run folder of control, inpainting or upscaler", required=True),
+        Flag("run", Path, "run folder of control, inpainting, upscaler or depth", required=True),
         Flag("title", str, "its name for people", "Partner"),
         Flag("storage", str, "how weights are stored", "int8"),
     )

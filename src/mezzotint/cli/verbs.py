@@ -177,6 +177,9 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "train upscaler": Verb(
             "train_upscaler", "train a network that doubles pictures", None, extra="train"
         ),
+        "train depth": Verb(
+            "train_depth", "train a network that tells depth from pictures", None, extra="train"
+        ),
         "train partner": Verb(
             "train_partner", "write a trained partner of a model as its files", None, extra="train"
         ),

@@ -1,18 +1,18 @@
-"""The partners of the embedded model: a ControlNet for edges, an inpainting variant, a small upscaler.
+"""The partners of the embedded model: what follows edges and depth, inpaints, tells depth and enlarges.
 
 Takes the data files beside this package, or folders that `mezzotint train partner` wrote; gives opened networks in
 float32 and evaluation mode. Each folder holds a `geometry.json`, which says everything that tensors do not, and compact
 weights. Knows no preprocessor and no recipe.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
-from torch import Tensor
+from torch import Tensor, nn
 
 from mezzotint.diffusion.prediction import Prediction
 from mezzotint.families import mini
@@ -21,6 +21,8 @@ from mezzotint.families.family import Family, Model
 from mezzotint.families.look import MASK, PICTURE, inpainting
 from mezzotint.nets.controlnet import ControlNet, ControlNetGeometry
 from mezzotint.nets.enlarger import Enlarger, EnlargerGeometry
+from mezzotint.nets.small_depth import SmallDepth, SmallDepthGeometry
+from mezzotint.nets.t2i_adapter import AdapterGeometry, T2IAdapter
 from mezzotint.nets.unet import UNetGeometry
 from mezzotint.values.errors import BadModelFile, MezzotintError, ModelNotFound, OutputFailed, shorten
 from mezzotint.values.files import write_atomically
@@ -28,13 +30,14 @@ from mezzotint.weights.digest import digest
 from mezzotint.weights.files import open_tensors, save_tensors
 from mezzotint.weights.storage import compact, restored
 
-EDGES, INPAINTING, UPSCALER = "edges", "inpainting", "upscaler"
-"""The folders of the shipped partners."""
+EDGES, DEPTH, SIGHT, INPAINTING, UPSCALER = "edges", "depth", "depth-network", "inpainting", "upscaler"
+"""The folders of the shipped partners; `DEPTH` follows depth, `SIGHT` tells it."""
 VARIANT = "mini-inpainting"
 """The name of the inpainting variant among models."""
 UP, DOWN = ".up", ".down"
 
 Kind = TypeVar("Kind")
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,24 @@ class Control:
     base: str
     hint: str
     control: ControlNetGeometry
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A T2I-Adapter for hints, likewise."""
+
+    title: str
+    base: str
+    hint: str
+    adapter: AdapterGeometry
+
+
+@dataclass(frozen=True)
+class Depth:
+    """A network that tells depth from pictures."""
+
+    title: str
+    depth: SmallDepthGeometry
 
 
 @dataclass(frozen=True)
@@ -72,11 +93,15 @@ def shipped(name: str) -> Path:
 
 def described(kind: type[Kind], folder: Path) -> Kind:
     """What the `geometry.json` in `folder` says. Raises ModelNotFound where there is none, BadModelFile."""
+    return _described(TypeAdapter(kind), folder)
+
+
+def _described(reader: TypeAdapter[Kind], folder: Path) -> Kind:
     path = folder / mini.GEOMETRY
     if not path.is_file():
         raise ModelNotFound(folder.name, "this copy of the program holds no weights of it")
     try:
-        return TypeAdapter(kind).validate_json(path.read_bytes())
+        return reader.validate_json(path.read_bytes())
     except ValidationError as error:
         raise BadModelFile(path, f"does not describe what is asked for ({shorten(str(error), 80)})") from None
     except MezzotintError as error:
@@ -88,19 +113,44 @@ def weights(folder: Path) -> Path:
     return folder / "weights.safetensors"
 
 
+def _filled(make: Callable[[], Network], where: Path) -> Network:
+    return filled(make, restored(open_tensors(weights(where))), weights(where))
+
+
 def open_edges(folder: Path | None = None) -> ControlNet:
     """The ControlNet for edges (None: the shipped one). Its hint is white lines on black, as Canny's detector with
     thresholds 100 and 200 finds them. Raises ModelNotFound, BadModelFile, WeightsMismatch."""
     where = folder or shipped(EDGES)
     geometry = described(Control, where).control
-    return filled(lambda: ControlNet(geometry), restored(open_tensors(weights(where))), weights(where))
+    return _filled(lambda: ControlNet(geometry), where)
+
+
+def open_adapter(folder: Path | None = None) -> T2IAdapter:
+    """The T2I-Adapter for depth (None: the shipped one). Its hint is one plane, the farthest black and the nearest
+    white. Raises as `open_edges` does."""
+    where = folder or shipped(DEPTH)
+    geometry = described(Adapter, where).adapter
+    return _filled(lambda: T2IAdapter(geometry), where)
+
+
+def open_control(folder: Path) -> ControlNet | T2IAdapter:
+    """The network in `folder` that follows a hint, of either kind. Raises as `open_edges` does."""
+    either = TypeAdapter[Control | Adapter](Control | Adapter)
+    return open_edges(folder) if isinstance(_described(either, folder), Control) else open_adapter(folder)
+
+
+def open_depth(folder: Path | None = None) -> SmallDepth:
+    """The network that tells depth (None: the shipped one). Raises as `open_edges` does."""
+    where = folder or shipped(SIGHT)
+    geometry = described(Depth, where).depth
+    return _filled(lambda: SmallDepth(geometry), where)
 
 
 def open_upscaler(folder: Path | None = None) -> Enlarger:
     """The upscaler (None: the shipped one). Raises as `open_edges` does."""
     where = folder or shipped(UPSCALER)
     geometry = described(Upscaler, where).upscaler
-    return filled(lambda: Enlarger(geometry), restored(open_tensors(weights(where))), weights(where))
+    return _filled(lambda: Enlarger(geometry), where)
 
 
 def inpainting_family(folder: Path | None = None) -> Family:
@@ -157,7 +207,10 @@ def changed(base: Mapping[str, Tensor], change: Mapping[str, Tensor], path: Path
 
 
 def pack(
-    what: Control | Upscaler | Variant, tensors: Mapping[str, Tensor], folder: Path, storage: str
+    what: Control | Adapter | Depth | Upscaler | Variant,
+    tensors: Mapping[str, Tensor],
+    folder: Path,
+    storage: str,
 ) -> None:
     """Write a partner's files into `folder`; `storage` is a name in STORAGES. The card for people, CARD.md, is written
     by whoever trained it. Raises OutputFailed and UnknownName."""

@@ -23,7 +23,8 @@ from mezzotint.nets.unet import UNet, UNetGeometry
 from mezzotint.train.bases import Base
 from mezzotint.train.checkpoint import latest, read
 from mezzotint.train.latents import Latents
-from mezzotint.train.loop import RUN, LoopConfig, Outcome, Turn, step_seed, train
+from mezzotint.train.lessons import Batch, Lessons
+from mezzotint.train.loop import RUN, LoopConfig, Outcome, Turn, train
 from mezzotint.train.low_rank import change, thinned
 from mezzotint.train.masks import holed, shown, stacked
 from mezzotint.train.samples import HELD, grid
@@ -83,6 +84,8 @@ class InpaintingTask:
         if self.config.rank is not None:
             thinned(self.network, self.config.rank, frozenset({INPUT}))
         self.modules = {"unet": self.network}
+        config = self.config
+        self.lessons = Lessons(self.base, self.latents, "planes", self.seed, config.batch, config.dropped)
 
     def description(self) -> dict[str, Any]:
         """Geometry and settings, as JSON."""
@@ -93,27 +96,19 @@ class InpaintingTask:
         """The UNet."""
         return (self.network,)
 
-    def batches(self, start: int) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    def batches(self, start: int) -> Iterator[Batch]:
         """Posterior mean and deviation `B C h w`, token ids `B T`, planes `B (1 + C) h w`."""
-        step = start
-        while True:
-            drawn = self.latents.rows(step, step_seed(self.seed, step), self.config.batch)
-            yield drawn.mean, drawn.std, drawn.ids, drawn.more["planes"]
-            step += 1
+        return self.lessons.batches(start)
 
-    def turns(self, step: int, batch: tuple[Tensor, ...], generator: Generator) -> Iterator[Turn]:
+    def turns(self, step: int, batch: Batch, generator: Generator) -> Iterator[Turn]:
         """One turn: the base's objective, with the mask and the masked latent beside the noisy one."""
-        mean, std, ids, planes = (part.to(self.base.device) for part in batch)
-        noise = torch.randn(mean.shape, generator=generator, device=generator.device).to(mean)
-        clean = self.base.scaled(mean + std * noise)
-        captions = self.base.captions
-        states = captions.states(captions.dropped(ids, self.config.dropped, generator))
-        cond = Conditioning(states, planes=planes.float())
+        base, lesson = self.base, self.lessons.lesson(batch, generator)
+        cond = Conditioning(lesson.states, planes=lesson.beside.float())
 
         def network(x: Tensor, t: Tensor) -> Tensor:
             return self.network(x, t, cond).sample
 
-        loss = objective(network, clean, self.base.prediction, self.base.path, generator, self.config.min_snr)
+        loss = objective(network, lesson.clean, base.prediction, base.path, generator, self.config.min_snr)
         yield Turn("unet", loss, {"loss": loss.detach()})
 
     @torch.no_grad()

@@ -1,7 +1,7 @@
 """Writes what a run trained beside a model as the files of a partner: small, stored like the embedded model.
 
-Takes the run folder of a ControlNet, an inpainting variant or an upscaler; gives a folder that `families.partners`
-opens. Trains and draws nothing.
+Takes the run folder of a control, an inpainting variant, an upscaler or a depth network; gives a folder that
+`families.partners` opens. Trains and draws nothing.
 """
 
 import json
@@ -14,14 +14,16 @@ from torch import Tensor
 
 from mezzotint.families import mini, partners
 from mezzotint.families.registry import open_model
+from mezzotint.nets.t2i_adapter import T2IAdapter
 from mezzotint.train.control import open_control
+from mezzotint.train.depth import open_depth
 from mezzotint.train.inpainting import open_change
 from mezzotint.train.loop import RUN
 from mezzotint.train.upscaler import open_upscaler
 from mezzotint.values.errors import BadValue, ModelNotFound
 from mezzotint.values.recipe import ModelUse
 
-Partner = partners.Control | partners.Variant | partners.Upscaler
+Partner = partners.Control | partners.Adapter | partners.Depth | partners.Variant | partners.Upscaler
 Packed = tuple[Partner, Mapping[str, Tensor]]
 
 
@@ -30,9 +32,15 @@ def _base(settings: Mapping[str, Any]) -> str:
 
 
 def _control(run: Path, settings: Mapping[str, Any], title: str) -> Packed:
-    network = open_control(run)
-    what = partners.Control(title, _base(settings), settings["hint"], network.control)
-    return what, network.state_dict()
+    network, base, hint = open_control(run), _base(settings), settings["hint"]
+    if isinstance(network, T2IAdapter):
+        return partners.Adapter(title, base, hint, network.geometry), network.state_dict()
+    return partners.Control(title, base, hint, network.control), network.state_dict()
+
+
+def _depth(run: Path, settings: Mapping[str, Any], title: str) -> Packed:
+    network = open_depth(run)
+    return partners.Depth(title, network.geometry), network.state_dict()
 
 
 def _variant(run: Path, settings: Mapping[str, Any], title: str) -> Packed:
@@ -51,7 +59,7 @@ def _upscaler(run: Path, settings: Mapping[str, Any], title: str) -> Packed:
 
 
 _KINDS: Mapping[str, Callable[[Path, Mapping[str, Any], str], Packed]] = MappingProxyType(
-    {"control": _control, "inpainting": _variant, "upscaler": _upscaler}
+    {"control": _control, "inpainting": _variant, "upscaler": _upscaler, "depth": _depth}
 )
 """What makes a partner of a run, by the part of its run.json that describes it."""
 

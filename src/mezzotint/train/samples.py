@@ -4,9 +4,10 @@ Takes a `Source` (index -> picture, caption, truth) and gives endless batches of
 packages, shards or networks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import torch
 from numpy.typing import NDArray
@@ -43,21 +44,32 @@ class StepIndices(Sampler[list[int]]):
             step += 1
 
 
-class _Pictures(Dataset[tuple[Tensor, str]]):
-    def __init__(self, source: Source) -> None:
-        self.source = source
+Read = TypeVar("Read")
 
-    def __getitem__(self, index: int) -> tuple[Tensor, str]:
-        picture, caption, _ = self.source(index)
-        return from_array(picture), caption
+
+class _Indexed(Dataset[Read]):
+    def __init__(self, read: Callable[[int], Read]) -> None:
+        self.read = read
+
+    def __getitem__(self, index: int) -> Read:
+        return self.read(index)
+
+
+def indexed_batches(read: Callable[[int], Any], start: int, batch: int, workers: int) -> Iterator[Any]:
+    """What `read` gives for the indices of step `start` on, stacked; `workers` processes read ahead (0: none)."""
+    yield from DataLoader(_Indexed(read), batch_sampler=StepIndices(start, batch), num_workers=workers)
+
+
+def _pictured(source: Source, index: int) -> tuple[Tensor, str]:
+    picture, caption, _ = source(index)
+    return from_array(picture), caption
 
 
 def picture_batches(
     source: Source, start: int, batch: int, workers: int
 ) -> Iterator[tuple[Tensor, list[str]]]:
     """Batches (`B 3 H W` uint8, captions) of step `start` on; `workers` processes compose ahead (0: none)."""
-    loader = DataLoader(_Pictures(source), batch_sampler=StepIndices(start, batch), num_workers=workers)
-    for pictures, captions in loader:
+    for pictures, captions in indexed_batches(partial(_pictured, source), start, batch, workers):
         yield pictures, list(captions)
 
 

@@ -1,7 +1,7 @@
 """Joins the composer of pictures to the trainers: one object that each trainer can ask by index.
 
 Takes a data folder, a selection of sprites and a seed. Gives pictures with captions: one, or two
-phrasings and a wrong one. Knows no networks.
+phrasings and a wrong one; and the depth of what they show. Knows no networks.
 """
 
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mezzotint.train.data import sprites as loader
 from mezzotint.train.data.captions import caption
 from mezzotint.train.data.compose import sample
+from mezzotint.train.data.depth import Plane, depth_of
 from mezzotint.train.data.mistakes import mistaken
 from mezzotint.train.data.scenes import Scene
 from mezzotint.train.data.sprites import Selection, Sprites
@@ -49,6 +50,10 @@ class Composed:
         """Picture `H W 3` uint8, caption, truth."""
         made = sample(self.sprites, self.seed, index, self.size)
         return made.image, made.caption, made.scene
+
+    def depth(self, index: int) -> Plane:
+        """How near everything in the picture of `index` is, `H W` float32 in 0..1."""
+        return depth_of(sample(self.sprites, self.seed, index, self.size))
 
 
 @dataclass

@@ -22,12 +22,18 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Sample:
-    """One training sample. `boxes` are the squares of all drawn things, in the order they are named in `scene`."""
+    """One training sample. `boxes` are the squares of all drawn `things`, in the order they are named in `scene`; of
+    things that overlap the later one lies on top."""
 
     image: Pixels
     caption: str
     scene: Scene
     boxes: tuple[Box, ...]
+
+    @property
+    def things(self) -> tuple[Thing, ...]:
+        """What is drawn in each of the boxes."""
+        return drawn_things(self.scene)
 
 
 def sample(sprites: Sprites, seed: int, index: int, size: int = 64, *, held: bool = False) -> Sample:
@@ -54,17 +60,22 @@ def render(scene: Scene, random: np.random.Generator, size: int) -> tuple[Pixels
     """Draws a scene at `size` pixels; `random` decides scale and place within what the scene says."""
     canvas = Image.new("RGB", (size, size), GROUNDS[scene.ground or "white"])
     boxes = _boxes(scene, random, size)
-    things = scene.things * scene.count if len(scene.things) == 1 else scene.things
     pictures: dict[int, Image.Image] = {}
-    for thing, box in zip(things, boxes, strict=True):
+    for thing, box in zip(drawn_things(scene), boxes, strict=True):
         side = box[2] - box[0]
         if id(thing) not in pictures:
-            pictures[id(thing)] = _picture(thing, side)
+            pictures[id(thing)] = picture_of(thing, side)
         canvas.paste(pictures[id(thing)], box[:2], pictures[id(thing)].getchannel("A"))
     return np.array(canvas), boxes
 
 
-def _picture(thing: Thing, side: int) -> Image.Image:
+def drawn_things(scene: Scene) -> tuple[Thing, ...]:
+    """Every thing that is drawn, a counted one as often as it is counted."""
+    return scene.things * scene.count if len(scene.things) == 1 else scene.things
+
+
+def picture_of(thing: Thing, side: int) -> Image.Image:
+    """A thing in its colour, RGBA, as it is pasted into a picture."""
     pixels = thing.sprite.pixels
     hue = thing.sprite.hue
     colour = thing.colour
