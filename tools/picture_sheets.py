@@ -27,7 +27,7 @@ SHEETS = {
     ),
     "outpaint": (("apple", "the picture"), ("apple-outpaint", "with new space")),
     "vary": (("apple", "the picture"), *((f"apple-vary-{n}", f"variation {n + 6}") for n in (1, 2, 3))),
-    "upscale": (("apple", "Lanczos alone"), ("apple-upscale", "drawn over")),
+    "upscale": (("lanczos", "Lanczos"), ("apple-upscale", "the upscaler"), ("drawn-over", "drawn over")),
 }
 """The files of each sheet with their labels."""
 
@@ -45,8 +45,6 @@ def draw(folder: Path) -> None:
 def sheet(folder: Path, cells: Sequence[tuple[str, str]]) -> Image.Image:
     """The pictures of one sheet side by side, on grey where they are smaller than the largest."""
     images = [Image.open(folder / f"{name}.png").convert("RGB") for name, _ in cells]
-    if cells[-1][0] == "apple-upscale":
-        images[0] = images[0].resize(images[1].size, Image.Resampling.LANCZOS)
     across, down = (max(getattr(image, side) for image in images) for side in ("width", "height"))
     framed: list[tuple[Image.Image, str]] = []
     for image, (_, label) in zip(images, cells, strict=True):

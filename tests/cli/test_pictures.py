@@ -193,18 +193,6 @@ def test_the_prompt_of_another_program_is_read(capsys, place):
     assert read(place / "a-vary.png").recipe.prompt.text == "a pear"
 
 
-def test_upscale_enlarges_and_draws_over(capsys, place):
-    here(capsys, "a red apple", *SIZED, "--seed", "5", "-o", "a.png")
-    assert here(capsys, "upscale", "a.png", "--strength", "0").code == 0
-    assert pixels("a-upscale.png").shape == (64, 64, 3)
-    recipe = read(place / "a-upscale.png").recipe
-    assert (recipe.prompt.text, recipe.passes[0].source.strength) == ("a red apple", 0)
-    assert here(capsys, "upscale", "a.png", "--by", "3", "-o", "large.png").code == 0
-    recipe = read(place / "large.png").recipe
-    assert (recipe.width, recipe.passes[0].tiling.tile, recipe.passes[0].source.strength) == (96, 64, 0.3)
-    assert "out of range" in error_of(here(capsys, "upscale", "a.png", "--by", "9"))
-
-
 def test_a_folder_goes_into_a_folder_beside_it(capsys, place):
     for name in ("b.png", "a.jpg", "a.png"):
         photo(place / "in" / name)

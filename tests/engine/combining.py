@@ -13,7 +13,7 @@ from PIL import Image
 from mezzotint.engine.compose import compose
 from mezzotint.values.errors import MezzotintError
 from mezzotint.values.events import Drawn
-from mezzotint.values.names import SAMPLERS, SPACINGS, STARTS, UPSCALERS
+from mezzotint.values.names import SAMPLERS, SPACINGS, STARTS, UPSCALERS, YES_NO
 from mezzotint.values.recipe import Recipe
 
 PICTURES = ("@plain.png", "@clear.png", "@tall.png", "@small.jpg")
@@ -58,6 +58,7 @@ def further(models):
             "from": st.sampled_from(["0", "0.3", "0.5", "0.8", "1"]),
             "unit": st.sampled_from(["steps", "time"]),
             "upscaler": st.sampled_from(UPSCALERS),
+            "redraw": st.sampled_from(YES_NO),
             "start": st.sampled_from(STARTS),
             "sampler": st.sampled_from(SAMPLERS),
             "steps": st.sampled_from(["1", "3"]),

@@ -50,6 +50,8 @@ def test_what_is_given_is_kept(tmp_path):
         "model": "toy",
         "prediction": "velocity",
         "zero_snr": "yes",
+        "upscaler": "bicubic",
+        "redraw": "yes",
         "sampler": "ddim",
         "eta": 0.5,
         "s_noise": 1.25,

@@ -14,7 +14,7 @@ from mezzotint.engine.engine import Engine
 from mezzotint.families import toy
 from mezzotint.families.export import export_diffusers
 from mezzotint.families.sd1 import SD1_INPAINTING
-from mezzotint.values.names import AREAS, FILLS, FITS, STARTS, YES_NO
+from mezzotint.values.names import AREAS, FILLS, FITS, STARTS, UPSCALERS, YES_NO
 from parity.test_pipeline_sd3 import FAMILIES as SD3
 from parity.test_pipeline_xl import lettered
 
@@ -60,6 +60,8 @@ WISHES = st.fixed_dictionaries(
         "mask_area": maybe(st.sampled_from(AREAS)),
         "mask_padding": maybe(st.sampled_from([0, 7, 500])),
         "mask_paste": maybe(st.sampled_from(YES_NO)),
+        "upscaler": maybe(st.sampled_from(UPSCALERS)),
+        "redraw": maybe(st.sampled_from(YES_NO)),
         "width": st.sampled_from([32, 32, 48]),
         "height": st.sampled_from([32, 32, 48]),
         "tile": maybe(st.just(32)),

@@ -9,13 +9,12 @@ from engine.recipes import draw, recipe
 from families.reduced import LETTERS, like
 from mezzotint.engine import enlarging
 from mezzotint.engine.engine import Engine
-from mezzotint.engine.enlarging import enlarged
+from mezzotint.engine.enlarging import enlarger
 from mezzotint.engine.ground import Ground, encoded, pixels_of
 from mezzotint.engine.stages import decode, finish, settled
 from mezzotint.families.sd1 import SD1_INPAINTING
 from mezzotint.values.errors import BadPicture, BadValue, MezzotintError
 from mezzotint.values.events import Prepared, Stepped
-from mezzotint.values.photo import Photo
 from mezzotint.values.recipe import ModelUse, Recipe
 from mezzotint.values.tiling import Tiling
 
@@ -278,18 +277,89 @@ def test_a_network_enlarges_and_its_tiles_do_not_show(engine, monkeypatch):
     rng = np.random.default_rng(3)
     small = Image.fromarray(rng.integers(0, 255, (70, 50, 3), dtype=np.uint8))
     cpu = engine.placement.device
+    enlarge = enlarger("mini_2x", cpu)
+    assert enlarger("lanczos", cpu) is None
     with engine.placement.pinned(exact=True):
-        whole = enlarged(Photo(small), "mini_2x", (90, 90), cpu).image
+        whole = enlarge(small, (90, 90))
         monkeypatch.setattr(enlarging, "TILE", 32)
-        parts = enlarged(Photo(small, Image.new("L", small.size, 9)), "mini_2x", (90, 90), cpu)
-        again = enlarged(Photo(small), "mini_2x", (300, 10), cpu).image
-        assert enlarged(Photo(small), "mini_2x", (50, 70), cpu).image is small
-        assert enlarged(Photo(small), "lanczos", (90, 90), cpu).image is small
+        parts = enlarge(small, (90, 90))
+        assert enlarge(small, (50, 70)) is small
+        assert enlarge(small, (54, 76)) is small  # the rest is left to resampling
+        assert enlarge(small, (150, 210)).size == (200, 280)
+        # A side that is long enough does not grow with the other.
+        assert enlarge(small, (300, 10)).size == (400, 20)
     assert whole.size == (100, 140)
-    assert np.abs(np.asarray(whole, dtype=int) - np.asarray(parts.image)).max() <= 1
-    assert parts.alpha.size == whole.size
-    assert again.size == (400, 560)
+    assert np.abs(np.asarray(whole, dtype=int) - np.asarray(parts)).max() <= 1
     drawn = draw(engine, recipe(then=["scale=2,upscaler=mini_2x,strength=0.5"]))
     assert drawn.image.size == (64, 64)
     plain = draw(engine, recipe(then=["scale=2,strength=0.5"]))
     assert drawn.image.tobytes() != plain.image.tobytes()
+
+
+@pytest.mark.parametrize("fit", ["cover", "contain", "stretch"])
+def test_a_picture_is_enlarged_only_as_far_as_it_fits(engine, tmp_path, fit, monkeypatch):
+    """One of 8 x 128 pixels would be 1024 high at 64 across."""
+    rng = np.random.default_rng(3)
+    Image.fromarray(rng.integers(0, 255, (128, 8, 3), dtype=np.uint8)).save(tmp_path / "thin.png")
+    wishes = {"image": tmp_path / "thin.png", "width": 64, "height": 64, "redraw": "no"}
+    sizes = []
+    monkeypatch.setattr(enlarging, "pixels_of", lambda part: sizes.append(part.size) or pixels_of(part))
+    drawn = draw(engine, recipe(**wishes, upscaler="mini_2x", fit=fit))
+    assert drawn.image.size == (64, 64)
+    asked = {"cover": [(8, 8), (16, 16), (32, 32)], "contain": [], "stretch": [(8, 64), (16, 64), (32, 64)]}
+    assert sizes == asked[fit]
+
+
+def test_around_a_mask_the_upscaler_is_used_too(engine, photo, mask):
+    wishes = {"image": photo, "mask": mask, "mask_area": "masked", "mask_padding": 0, "strength": 0.0}
+    wishes |= {"width": 64, "height": 64}
+    drawn = [array(draw(engine, recipe(**wishes, upscaler=one))) for one in ("lanczos", "nearest", "mini_2x")]
+    assert len({one.tobytes() for one in drawn}) == 3, "the same for all"
+    assert all(np.array_equal(one[:, :16], drawn[0][:, :16]) for one in drawn)
+
+
+def test_a_picture_that_is_not_drawn_comes_back_as_it_was(engine, photo):
+    same = draw(engine, recipe(image=photo, redraw="no"))
+    assert same.image.tobytes() == Image.open(photo).tobytes()
+    large = draw(engine, recipe(image=photo, redraw="no", width=64, height=64))
+    assert large.image.tobytes() == Image.open(photo).resize((64, 64), Image.Resampling.LANCZOS).tobytes()
+    network = draw(engine, recipe(image=photo, redraw="no", upscaler="mini_2x", width=96, height=96))
+    with engine.placement.pinned(exact=True):
+        whole = enlarger("mini_2x", engine.placement.device)(Image.open(photo), (96, 96))
+    assert whole.size == (128, 128)
+    assert network.image.tobytes() == whole.resize((96, 96), Image.Resampling.LANCZOS).tobytes()
+
+
+def test_a_picture_that_is_not_drawn_keeps_its_colours_under_its_transparency(engine, photo, tmp_path):
+    alpha = np.tile(np.linspace(0, 255, 32).astype(np.uint8), (32, 1))
+    clear = Image.open(photo).copy()
+    clear.putalpha(Image.fromarray(alpha))
+    clear.save(tmp_path / "clear.png")
+    same = np.asarray(draw(engine, recipe(image=tmp_path / "clear.png", redraw="no")).image, int)
+    assert np.array_equal(same[..., 3], alpha)
+    apart = np.abs(same[..., :3] - np.asarray(clear, int)[..., :3]).max(2)
+    assert apart[alpha > 128].max() <= 2
+    large = draw(
+        engine, recipe(image=tmp_path / "clear.png", redraw="no", upscaler="mini_2x", width=64, height=64)
+    )
+    assert large.image.mode == "RGBA"
+    assert np.abs(np.asarray(large.image.getchannel("A"), int)[::2, ::2] - alpha).mean() < 8
+
+
+def test_passes_go_on_from_what_was_only_enlarged(engine, photo):
+    """As from a file that holds it."""
+    before = draw(engine, recipe(image=photo, redraw="no", width=64, height=64))
+    file = photo.with_name("before.png")
+    before.image.save(file)
+    once = draw(engine, recipe(image=photo, redraw="no", width=64, height=64, then=["strength=0.5"]))
+    apart = draw(engine, recipe(image=file, strength=0.5, width=64, height=64, seed=2))
+    assert once.image.size == apart.image.size
+    assert once.image.tobytes() != before.image.tobytes()
+    last = draw(engine, recipe(then=["scale=2,redraw=no,upscaler=nearest"]))
+    first = draw(engine, recipe())
+    assert last.image.tobytes() == first.image.resize((64, 64), Image.Resampling.NEAREST).tobytes()
+    for text in ("from=0.5,redraw=no", "redraw=no,strength=0.5", "start=kept"):
+        with pytest.raises(BadValue):
+            draw(engine, recipe(image=photo, redraw="no", then=[text]))
+    with pytest.raises(BadValue, match="here the picture itself is needed"):
+        draw(engine, recipe(image=photo, redraw="no", then=["scale=2,upscaler=latent"]))

@@ -139,4 +139,6 @@ def test_what_does_not_fit_is_refused(then, text):
 
 def test_a_model_that_needs_a_mask_asks_for_it(tall):
     with pytest.raises(BadValue, match=r"mask: .* needs to know where to draw"):
-        checked_mask(recipe(image=tall), like(SD1_INPAINTING, LETTERS))
+        checked_mask(recipe(image=tall, strength=1.0), like(SD1_INPAINTING, LETTERS))
+    over = recipe(image=tall, strength=0.3)
+    assert checked_mask(over, like(SD1_INPAINTING, LETTERS)) == over

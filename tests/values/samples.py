@@ -29,6 +29,7 @@ from mezzotint.values.names import (
     EMPHASES,
     FILLS,
     FITS,
+    LATENT_UPSCALERS,
     NOISES,
     NUMERICS,
     PRECISIONS,
@@ -119,11 +120,14 @@ def sources() -> st.SearchStrategy[Source]:
         "strength": st.floats(0, 1),
         "start": st.sampled_from([start for start in STARTS if start != "kept"]),
         "mask": st.none() | masks(),
-        "upscaler": st.sampled_from(UPSCALERS),
+        "upscaler": st.sampled_from([name for name in UPSCALERS if name not in LATENT_UPSCALERS]),
     }
     side = st.integers(0, MAX_EXTENSION)
-    return st.builds(Source, **common, fit=st.sampled_from(FITS)) | st.builds(
-        Source, **common, extend=st.tuples(side, side, side, side)
+    plain = {name: common[name] for name in ("picture", "upscaler")}
+    return (
+        st.builds(Source, **common, fit=st.sampled_from(FITS))
+        | st.builds(Source, **common, extend=st.tuples(side, side, side, side))
+        | st.builds(Source, **plain, strength=st.just(0.0), redraw=st.just("no"))
     )
 
 

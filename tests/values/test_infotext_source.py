@@ -43,6 +43,15 @@ def test_image_to_image_tells_the_strength_and_no_file() -> None:
     assert "secret" not in render(started(strength=0.6))
 
 
+def test_what_enlarged_a_picture_is_told() -> None:
+    only = settings(started(redraw="no", strength=0.0, upscaler="mini_2x"))
+    assert (only["Postprocess upscale to-1"], only["Postprocess upscaler"]) == ("64", "mini 2x")
+    assert "Denoising strength" not in only
+    tiled = settings(started(strength=0.3, tile=64, upscaler="bicubic"))
+    assert (tiled["SD upscale upscaler"], tiled["Denoising strength"]) == ("Bicubic", "0.3")
+    assert "SD upscale upscaler" not in settings(started(strength=0.3, upscaler="bicubic"))
+
+
 def test_a_mask_is_told_where_it_is_not_as_usual() -> None:
     usual = settings(started(mask="m.png"))
     assert usual["Mask blur"] == "0"

@@ -5,7 +5,6 @@ from hypothesis import given, settings
 
 from mezzotint.values import names
 from mezzotint.values.errors import BadValue, UnknownName
-from mezzotint.values.names import UPSCALERS
 from mezzotint.values.options import OPTIONS, assemble, flatten
 from mezzotint.values.recipe import Recipe
 from mezzotint.values.source import Source
@@ -43,6 +42,8 @@ def test_the_table_is_pinned() -> None:
         "mask_padding": (int, 0, 1024, 32, ()),
         "mask_paste": (str, *none, "yes", names.YES_NO),
         "noise_level": (int, 0, 1000, None, ()),
+        "upscaler": (str, *none, "lanczos", names.UPSCALERS),
+        "redraw": (str, *none, "yes", names.YES_NO),
         "sampler": (str, *none, None, names.SAMPLERS),
         "eta": (float, 0, 1, None, ()),
         "s_noise": (float, 0, 2, None, ()),
@@ -89,7 +90,7 @@ def test_there_and_back(recipe: Recipe) -> None:
     flat = flatten(recipe)
     assert set(flat) == {option.name for option in OPTIONS}
     rebuilt = assemble(flat, {})
-    # A file's hash is a fact about the file and no option. How the pass before is enlarged is said of a further pass.
+    # A file's hash is a fact about the file and no option.
     model = first.model.model_copy(update={"sha256": None})
     # So are guides other than cfg, which are written in their own way.
     guides = tuple(guide for guide in first.guides if guide.kind == "cfg")
@@ -100,7 +101,6 @@ def test_there_and_back(recipe: Recipe) -> None:
 def _by_options(source: Source | None) -> Source | None:
     if source is None or source.picture is None:
         return source
-    source = source.model_copy(update={"upscaler": UPSCALERS[0]})
     mask = source.mask
     if mask is not None and mask.picture is not None:
         mask = mask.model_copy(update={"picture": mask.picture.model_copy(update={"sha256": None})})

@@ -19,6 +19,7 @@ from mezzotint.values.pass_text import FIELDS, OWN, from_text, of_pass
         (" scale = 2 , strength=.5,steps=10 ", {"scale": 2.0, "strength": 0.5, "steps": 10}),
         ("mask-grow=-3", {"mask_grow": -3}),
         ("upscaler=latent,from=0.8,unit=time", {"upscaler": "latent", "from": 0.8, "unit": "time"}),
+        ("scale=2,redraw=no", {"scale": 2.0, "redraw": "no"}),
         ("model=a=b.safetensors", {"model": "a=b.safetensors"}),
         ("sigmas=9+3.5+1", {"sigmas": (9.0, 3.5, 1.0)}),
         ("extend=8+0+16+0", {"extend": (8, 0, 16, 0)}),

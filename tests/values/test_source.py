@@ -14,8 +14,8 @@ PICTURE = InitPicture(file="a.png")
 
 def test_what_is_left_out() -> None:
     plain = Source(picture=PICTURE)
-    assert (plain.strength, plain.start, plain.fit, plain.extend, plain.mask, plain.upscaler) == (
-        0.75, "noise", "cover", (0, 0, 0, 0), None, "lanczos",
+    assert (plain.strength, plain.start, plain.fit, plain.extend, plain.mask, plain.upscaler, plain.redraw) == (
+        0.75, "noise", "cover", (0, 0, 0, 0), None, "lanczos", "yes",
     )  # fmt: skip
     assert not plain.extended
     assert Source(picture=PICTURE, extend=(0, 0, 1, 0)).extended
@@ -35,7 +35,7 @@ def test_there_and_back_through_json_and_flat_options(source: Source) -> None:
         assert made is not None and made.picture is not None and source.picture is not None
         assert made.picture.file == source.picture.file
         assert (made.mask is None) == (source.mask is None)
-        named = {"strength", "start", "fit", "extend"}
+        named = {"strength", "start", "fit", "extend", "upscaler", "redraw"}
         assert made.model_dump(include=named) == source.model_dump(include=named)
         if made.mask is not None and source.mask is not None:
             assert made.mask.model_dump(exclude={"picture"}) == source.mask.model_dump(exclude={"picture"})
@@ -62,6 +62,15 @@ def test_a_list_of_sides_is_taken_and_minus_nought_is_nought() -> None:
         ({"start": "nosie"}, "unknown start 'nosie'; did you mean noise"),
         ({"fit": "covr"}, "did you mean cover"),
         ({"upscaler": "lanzcos"}, "did you mean lanczos"),
+        (
+            {"upscaler": "latent"},
+            "upscaler: latent enlarges what the pass before left, .*; use lanczos or mini_2x",
+        ),
+        ({"redraw": "never"}, "unknown redraw 'never'"),
+        ({"redraw": "no"}, "redraw: is no, so nothing can be said of how and where to draw; leave strength"),
+        ({"redraw": "no", "strength": 0, "mask": {}}, "redraw: is no"),
+        ({"redraw": "no", "strength": 0, "extend": (8, 0, 0, 0)}, "redraw: is no"),
+        ({"redraw": "no", "strength": 0, "picture": None, "start": "kept"}, "redraw: is no"),
         ({"picture": {"file": ""}}, "image: is empty"),
         ({"picture": {"file": "a\0b"}}, "image: holds a NUL character"),
         ({"picture": {"file": "a", "sha256": "AB"}}, "sha256: .* has the wrong form"),

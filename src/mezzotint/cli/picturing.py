@@ -145,5 +145,5 @@ VARY = Way("vary", first=("variation_strength", "variation_seed", "strength", "m
 UPSCALE = Way(
     "upscale",
     own=(Flag("by", float, "how many times larger", 2.0),),
-    first=("strength", "tile", *_ALWAYS),
+    first=("upscaler", "strength", "redraw", "tile", *_ALWAYS),
 )

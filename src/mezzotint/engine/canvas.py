@@ -3,7 +3,7 @@
 Takes opened pictures and the `Source` that says what to do with them. Gives a `Canvas`. Knows no network.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -20,6 +20,8 @@ GROUND = (255, 255, 255)
 
 Size = tuple[int, int]
 """Width and height in pixels."""
+Enlarge = Callable[[Image.Image, Size], Image.Image]
+"""Makes a smaller picture about as large as a size, or larger; resampling does the rest."""
 
 RESAMPLING: Mapping[str, Image.Resampling] = MappingProxyType(
     {
@@ -49,6 +51,14 @@ class Canvas:
     region: raster.Box | None = None
     cover: Image.Image | None = None
 
+    def plain(self) -> Image.Image:
+        """The picture at the size of the drawing, where nothing is drawn; the ground of a transparent one goes."""
+        if self.alpha is None:
+            return self.image
+        whole = raster.lifted(self.image, self.alpha, GROUND)
+        whole.putalpha(self.alpha)
+        return whole
+
     def back(self, drawn: Image.Image) -> Image.Image:
         """The finished picture, from what was `drawn` on this canvas."""
         whole = drawn
@@ -67,20 +77,25 @@ class Canvas:
         return whole
 
 
-def canvas(photo: Photo, mask: Photo | None, source: Source, size: Size) -> Canvas:
-    """The canvas of a pass that draws at `size`. Raises BadValue for a mask that is asked for and is nowhere."""
+def canvas(
+    photo: Photo, mask: Photo | None, source: Source, size: Size, enlarge: Enlarge | None = None
+) -> Canvas:
+    """The canvas of a pass that draws at `size`; what is smaller is given to `enlarge` first. Raises BadValue for a
+    mask that is asked for and is nowhere."""
     image, alpha = photo.over(GROUND), photo.alpha
     where = None if source.mask is None and not source.extended else _mask(photo, mask, source)
     if source.extended:
         image = raster.extended(image, source.extend)
         alpha = None
     if where is None:
-        fitted = _fitted(image, source, size)
-        return Canvas(fitted, None, fitted, None if alpha is None else _fitted(alpha, source, size, MASKS))
+        fitted = _fitted(image, source, size, enlarge=enlarge)
+        return Canvas(
+            fitted, None, fitted, None if alpha is None else _fitted_alpha(alpha, source, size, enlarge)
+        )
     asked = source.mask or Mask()
     if asked.picture is None:
         alpha = None  # what was transparent is drawn, and the rest was not
-    return _masked(image, alpha, where, asked, source, size)
+    return _masked(image, alpha, where, source, size, enlarge)
 
 
 def _mask(photo: Photo, mask: Photo | None, source: Source) -> Image.Image:
@@ -109,21 +124,24 @@ def _masked(
     image: Image.Image,
     alpha: Image.Image | None,
     where: Image.Image,
-    asked: Mask,
     source: Source,
     size: Size,
+    enlarge: Enlarge | None,
 ) -> Canvas:
+    asked = source.mask or Mask()
     drawn = where if asked.soft == YES else raster.any_of(where)
     under = image
     if asked.fill == "surround":
         image = raster.surround(image, drawn)
     region = raster.around(where, asked.padding, size) if asked.area == "masked" else None
     if region is not None:
-        part = image.crop(region).resize(size, Image.Resampling.LANCZOS)
+        part = image.crop(region) if enlarge is None else enlarge(image.crop(region), size)
+        part = part.resize(size, _resampling(source))
         made = Canvas(part, drawn.crop(region).resize(size, MASKS), under, alpha, region)
     else:
         # A black mask has no region; the picture then comes back as it is, at whatever size it has.
-        image, under = _fitted(image, source, size), _fitted(under, source, size)
+        same, image = image is under, _fitted(image, source, size, enlarge=enlarge)
+        under = image if same else _fitted(under, source, size, enlarge=enlarge)
         drawn, where = (_fitted(mask, source, size, MASKS) for mask in (drawn, where))
         alpha = None if alpha is None else _fitted(alpha, source, size, MASKS)
         made = Canvas(image, drawn, under, alpha)
@@ -132,18 +150,45 @@ def _masked(
     return replace(made, cover=raster.any_of(where) if soft else where) if asked.paste == YES else made
 
 
+def _resampling(source: Source) -> Image.Resampling:
+    return RESAMPLING.get(source.upscaler, Image.Resampling.LANCZOS)
+
+
 def _fitted(
-    image: Image.Image, source: Source, size: Size, how: Image.Resampling | None = None
+    image: Image.Image,
+    source: Source,
+    size: Size,
+    how: Image.Resampling | None = None,
+    enlarge: Enlarge | None = None,
 ) -> Image.Image:
-    """`image` at `size`: cut to its proportions, or with its edges drawn out to them, or stretched; by the resampling
-    `how`, or that of the source."""
+    """`image` at `size`: cut to its proportions, or with its edges drawn out to them, or stretched; by `enlarge` and
+    the resampling `how`, or that of the source."""
     if image.size == size:
         return image
-    how = how or RESAMPLING.get(source.upscaler, Image.Resampling.LANCZOS)
+    how = how or _resampling(source)
     if source.extended or source.fit == "stretch":
+        image = image if enlarge is None else enlarge(image, size)
         return image.resize(size, how)
     if source.fit == "cover":
+        image = image if enlarge is None else enlarge(_middle(image, size), size)
         return ImageOps.fit(image, size, how)
+    if enlarge is not None:
+        scale = min(size[0] / image.width, size[1] / image.height)
+        image = enlarge(image, (round(image.width * scale), round(image.height * scale)))
     inside = ImageOps.contain(image, size, how)
     across, down = size[0] - inside.width, size[1] - inside.height
     return raster.extended(inside, (across // 2, down // 2, across - across // 2, down - down // 2))
+
+
+def _fitted_alpha(alpha: Image.Image, source: Source, size: Size, enlarge: Enlarge | None) -> Image.Image:
+    """`alpha` (L) at `size`, with outlines as sharp as those of the picture."""
+    if enlarge is None:
+        return _fitted(alpha, source, size, MASKS)
+    return _fitted(alpha.convert("RGB"), source, size, MASKS, enlarge).convert("L")
+
+
+def _middle(image: Image.Image, size: Size) -> Image.Image:
+    """The middle of `image` in the proportions of `size`, in whole pixels around it."""
+    scale = min(image.width / size[0], image.height / size[1])
+    left, top = (int((side - new * scale) / 2) for side, new in zip(image.size, size, strict=True))
+    return image.crop((left, top, image.width - left, image.height - top))

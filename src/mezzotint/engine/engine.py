@@ -22,6 +22,7 @@ from mezzotint.engine.tiling import for_picture, seen_at_once
 from mezzotint.engine.walk import Walk, sized, walks
 from mezzotint.values.errors import BadValue
 from mezzotint.values.events import Drawn, Event, Prepared, Stepped
+from mezzotint.values.names import NO
 from mezzotint.values.noise import NoiseUse
 from mezzotint.values.picture import Picture, RunFacts
 from mezzotint.values.recipe import Prompt, Recipe
@@ -99,6 +100,9 @@ class _Run:
             opened.merge(adapters)
             drawing, device = for_picture(opened, walked[0]), self.placement.device
             drawn_on = scene(drawing, walked, left)
+            if use.source is not None and use.source.redraw == NO:
+                yield Prepared(len(recipes), 0, opened.model.family.name, number + 1, len(first.passes))
+                return Left(drawing, None, drawn_on.canvases, use.tiling)
             begun = stages.begin(opened.model, walked, device, drawn_on.ground, drawn_on.left)
             steered = stages.encode(opened.model, walked, guiding.texts, device, taught, drawn_on.seen)
             shares = shares_of(walked, *begun.x.shape[-2:])
@@ -123,9 +127,8 @@ class _Run:
     def _size(self, recipe: Recipe, number: int, opened: Opened, left: Left | None) -> tuple[int, int]:
         if left is None:
             return recipe.width, recipe.height
-        factor, rows, columns = left.opened.model.family.latent.factor, *left.latent.shape[-2:]
-        family, before = opened.model.family, (columns * factor, rows * factor)
-        return sized(recipe.passes[number], before, family.multiple, family.enlarges)
+        family = opened.model.family
+        return sized(recipe.passes[number], left.size, family.multiple, family.enlarges)
 
 
 def _models_of(recipe: Recipe) -> int:

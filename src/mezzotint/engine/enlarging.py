@@ -1,7 +1,7 @@
 """Pictures enlarged by a network instead of a filter, in bounded memory.
 
-Takes a picture and the size it is wanted at. Gives it at least as large, unless it is already. Whoever calls sees to
-threads and precision.
+Takes a picture and the size it is wanted at. Gives it about as large or larger, unless it is already. Whoever calls
+sees to threads and precision.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +14,6 @@ from mezzotint.engine.ground import pixels_of
 from mezzotint.engine.stages import finish
 from mezzotint.families.partners import open_upscaler
 from mezzotint.nets.enlarger import Enlarger
-from mezzotint.values.photo import Photo
 
 NETWORKS: Mapping[str, Callable[[], Enlarger]] = MappingProxyType({"mini_2x": open_upscaler})
 """The upscalers that are networks."""
@@ -22,16 +21,35 @@ TILE = 256
 """The side of the parts of a picture that are enlarged one by one; what is around them is seen, so no border shows."""
 
 
-def enlarged(photo: Photo, upscaler: str, size: tuple[int, int], device: torch.device) -> Photo:
-    """`photo` enlarged by the network of this name until it is as large as `size`, width and height, or larger."""
-    image = photo.image
-    if upscaler not in NETWORKS or (image.width >= size[0] and image.height >= size[1]):
-        return photo
-    network = NETWORKS[upscaler]().to(device)
-    while image.width < size[0] or image.height < size[1]:
-        image = _once(network, image, device)
-    alpha = None if photo.alpha is None else photo.alpha.resize(image.size, Image.Resampling.BILINEAR)
-    return Photo(image, alpha, photo.notes)
+LEFT = 1.25
+"""How many times larger a picture may still have to become, so that resampling does it better than another call of the
+network and resampling back: measured on drawings, 0.6 to 0.9 dB for 1.03 to 1.25."""
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+
+def enlarger(upscaler: str, device: torch.device) -> Callable[[Image.Image, Size], Image.Image] | None:
+    """What enlarges pictures (RGB) to about a size or more, by the network of this name; None: it is no network."""
+    if upscaler not in NETWORKS:
+        return None
+
+    def enlarged(image: Image.Image, size: Size) -> Image.Image:
+        if not _small(image, size):
+            return image
+        network = NETWORKS[upscaler]().to(device)
+        while _small(image, size):
+            # A side that is long enough waits for the other, so that no picture becomes larger than is needed.
+            whole = min(image.width, size[0]), min(image.height, size[1])
+            image = image if whole == image.size else image.resize(whole, Image.Resampling.LANCZOS)
+            image = _once(network, image, device)
+        return image
+
+    return enlarged
+
+
+def _small(image: Image.Image, size: Size) -> bool:
+    return image.width * LEFT < size[0] or image.height * LEFT < size[1]
 
 
 def _once(network: Enlarger, image: Image.Image, device: torch.device) -> Image.Image:

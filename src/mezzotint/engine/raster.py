@@ -135,3 +135,11 @@ def new_space(size: tuple[int, int], sides: tuple[int, int, int, int]) -> Image.
 def pasted(below: Image.Image, above: Image.Image, mask: Image.Image) -> Image.Image:
     """`above` where the mask (L) is white, over `below`, whose pixels are untouched where it is black."""
     return Image.composite(above, below, mask)
+
+
+def lifted(image: Image.Image, alpha: Image.Image, ground: tuple[int, int, int]) -> Image.Image:
+    """The colours that, under `alpha` (L), look like `image` (RGB) on `ground`; where nothing is seen, `image`."""
+    share = np.asarray(alpha, float)[..., None] / 255
+    seen, below = np.asarray(image, float), np.asarray(ground, float)
+    colours = (seen - (1 - share) * below) / np.maximum(share, 1 / 255)
+    return Image.fromarray(np.where(share > 0, colours, seen).round().clip(0, 255).astype(np.uint8))

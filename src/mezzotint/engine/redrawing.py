@@ -6,17 +6,19 @@ hold. Gives a Recipe. Reads headers and hashes only; draws nothing.
 
 import secrets
 from collections.abc import Collection, Mapping
+from dataclasses import fields
 from pathlib import Path
 
 from mezzotint.engine.compose import DIALECT, NONE, SEEDS, Lists, compose_flat
 from mezzotint.engine.controlled import handed_on
 from mezzotint.engine.starting import IMAGE_CFG, speaks_of
 from mezzotint.families.family import Family
+from mezzotint.families.look import MASK
 from mezzotint.families.registry import find
 from mezzotint.values import metadata
 from mezzotint.values.errors import BadPicture, BadValue, shorten
 from mezzotint.values.guides import Guide
-from mezzotint.values.names import YES
+from mezzotint.values.names import NO, YES
 from mezzotint.values.options import OPTIONS, flatten
 from mezzotint.values.photo import size_of
 from mezzotint.values.recipe import InversionUse, ModelUse, Pass, Recipe
@@ -25,6 +27,12 @@ VARIED, ENLARGED, APART = 0.4, 0.3, 0.3
 """How much of a picture is changed to vary or to enlarge it, and how far the noise of a variation is from the old one,
 where the user does not say."""
 _SOURCE = frozenset(option.name for option in OPTIONS if "source" in option.path)
+_DRAWING = frozenset({"strength"}) | {
+    option.name
+    for option in OPTIONS
+    if option.path[0] == "passes" and option.path[2] not in ("model", "source")
+}
+"""The options that say how to draw over a picture."""
 _OF_MODEL = frozenset(
     option.name for option in OPTIONS if option.path[0] == "passes" or option.name == "clip_skip"
 )
@@ -88,22 +96,33 @@ def varied(picture: Path, flat: Mapping[str, object], lists: Lists = NONE) -> Re
 
 def enlarged(picture: Path, by: float, flat: Mapping[str, object], lists: Lists = NONE) -> Recipe:
     """The recipe of `picture` `by` times as large: enlarged, and drawn over at low strength, in tiles of the size that
-    its model draws. A model that enlarges by itself does it by its own factor. Raises BadValue without any prompt."""
+    its model draws. A family with an upscaler of its own does only that, unless something is said of how to draw. A
+    model that enlarges by itself does it by its own factor. Raises BadValue without any prompt."""
     own = own_recipe(picture)
     family = _family(_with_model(flat, own))
+    if family.upscaler is not None and not _says_how(flat, lists):
+        flat = {**flat, "redraw": flat.get("redraw") or NO}
     if family.enlarges > 1:
         return _redrawn(picture, own, flat, lists)
     size = [max(1, round(side * by / family.multiple)) * family.multiple for side in size_of(picture)]
     known = family.defaults
-    larger = max(size) > max(known.width, known.height)
+    drawn = flat.get("redraw") != NO
+    larger = drawn and max(size) > max(known.width, known.height)
     wishes = {
         "width": size[0],
         "height": size[1],
-        "strength": _strength(flat, own, ENLARGED),
+        "strength": _strength(flat, own, ENLARGED) if drawn else 0.0,
         "tile": max(known.width, known.height) if larger else None,
+        "upscaler": family.upscaler,
     }
     given = {name: value for name, value in flat.items() if value is not None}
     return _redrawn(picture, own, {**wishes, **given}, lists)
+
+
+def _says_how(flat: Mapping[str, object], lists: Lists) -> bool:
+    """Whether something is said of how to draw."""
+    listed = any(getattr(lists, field.name) for field in fields(lists) if field.name not in ("then", "parts"))
+    return listed or any(flat.get(name) is not None for name in _DRAWING)
 
 
 def own_recipe(picture: Path) -> Recipe | None:
@@ -122,7 +141,9 @@ def _redrawn(picture: Path, own: Recipe | None, flat: Mapping[str, object], list
         return _anew(own, started, lists)
     if flat.get("prompt") is None:
         started |= _texts(picture)
-    if not str(started.get("prompt") or "").strip():
+    if started.get("redraw") == NO:
+        started["prompt"] = started.get("prompt") or ""
+    elif not str(started.get("prompt") or "").strip():
         told = f"is missing, and {shorten(str(picture), 200)} holds no recipe with one"
         raise BadValue("prompt", told, "say behind the picture what is on it")
     return compose_flat(started, lists)
@@ -202,11 +223,13 @@ def _with_model(flat: Mapping[str, object], own: Recipe | None) -> Mapping[str, 
 
 
 def _strength(flat: Mapping[str, object], own: Recipe | None, usual: float) -> object:
-    """The strength that is asked for, or the `usual` one; models that look at the picture have their own."""
+    """The strength that is asked for, or the `usual` one; models that look at the
+    picture have their own, but for those that are told where to draw."""
     given = flat.get("strength")
     if given is not None:
         return given
-    return None if _family(_with_model(flat, own)).needs else usual
+    needs = _family(_with_model(flat, own)).needs
+    return usual if not needs or MASK in needs else None
 
 
 def _family(flat: Mapping[str, object]) -> Family:

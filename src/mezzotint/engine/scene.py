@@ -13,7 +13,7 @@ from PIL import Image
 
 from mezzotint.diffusion.noise import seed_for, torch_stream
 from mezzotint.engine.canvas import Canvas, Size, canvas
-from mezzotint.engine.enlarging import enlarged
+from mezzotint.engine.enlarging import enlarger
 from mezzotint.engine.ground import (
     GROWING,
     Ground,
@@ -31,6 +31,7 @@ from mezzotint.engine.walk import Walk
 from mezzotint.families.family import Family
 from mezzotint.families.look import MIX, Eyes, Seen, Shown, nothing
 from mezzotint.values.errors import BadValue
+from mezzotint.values.names import NO
 from mezzotint.values.photo import Photo
 from mezzotint.values.source import InitPicture, Mask, Source
 from mezzotint.values.tiling import Tiling
@@ -50,15 +51,25 @@ class Scene:
 @dataclass(frozen=True, eq=False)
 class Left:
     """What a pass left: the latents N C h w that the model `opened` can decode, in tiles or not, and the canvases they
-    were drawn on."""
+    were drawn on. Without latents nothing was drawn, and the canvases are the pictures."""
 
     opened: Opened
-    latent: torch.Tensor
+    latent: torch.Tensor | None
     canvases: tuple[Canvas, ...]
     tiling: Tiling
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """The width and height that was drawn at, in pixels."""
+        if self.latent is None:
+            return self.canvases[0].image.size
+        factor, (rows, columns) = self.opened.model.family.latent.factor, self.latent.shape[-2:]
+        return columns * factor, rows * factor
+
     def pictures(self, together: bool) -> list[Image.Image]:
         """The pictures, put back into what they were drawn on; decoded `together` or one by one."""
+        if self.latent is None:
+            return [one.plain() for one in self.canvases]
         images = finish(decode(self.opened, self.latent, together, self.tiling))
         if not self.canvases:
             return images
@@ -88,6 +99,8 @@ def scene(opened: Opened, walked: Sequence[Walk], left: Left | None) -> Scene:
         raise BadValue("source", told, "leave strength, start, mask and extend out")
     device = next(opened.model.autoencoder.parameters()).device
     canvases = _canvases(source, size, left, len(walked), device)
+    if source.redraw == NO:
+        return Scene(canvases)
     start = None if _from_noise(source) else laid(opened, canvases, _mask(source), first.use.tiling)
     return Scene(canvases, start, None, _seen(opened, walked, canvases))
 
@@ -114,21 +127,22 @@ def _latents(opened: Opened, walk: Walk, source: Source, left: Left) -> Scene | 
     family, factor = opened.model.family, opened.model.family.latent.factor
     alike, grows = same_latents(family, left.opened.model.family), source.upscaler in GROWING
     size = walk.width // factor, walk.height // factor
-    same_size = left.latent.shape[-2:] == size[::-1]
-    plain = alike and source.mask is None and not family.needs
+    latent = left.latent
+    same_size = latent is not None and latent.shape[-2:] == size[::-1]
+    plain = alike and source.mask is None and not family.needs and source.redraw != NO
     if source.start == "kept":
-        if not alike or not same_size or source.mask is not None:
+        if not alike or latent is None or not same_size or source.mask is not None:
             told = "a pass goes on where another stopped only with latents of its own kind and size"
             raise BadValue("start", told, "use a model with the same autoencoder, without scale and mask")
-        return Scene(left.canvases, left=left.latent)
-    if plain and same_size:
-        return Scene(left.canvases, Ground(left.latent))
+        return Scene(left.canvases, left=latent)
+    if plain and same_size and latent is not None:
+        return Scene(left.canvases, Ground(latent))
     if not grows:
         return None
-    if not plain or left.canvases:
+    if not plain or left.canvases or latent is None:
         told = f"{source.upscaler} enlarges latents, and here the picture itself is needed"
         raise BadValue("upscaler", told, "use lanczos")
-    return Scene((), Ground(resized(left.latent, source.upscaler, *size)))
+    return Scene((), Ground(resized(latent, source.upscaler, *size)))
 
 
 def _canvases(
@@ -136,14 +150,14 @@ def _canvases(
 ) -> tuple[Canvas, ...]:
     asked = _mask(source).picture
     mask = None if asked is None else opened_picture(asked)
+    enlarge = enlarger(source.upscaler, device)
     if source.picture is not None:
         whole = _mask(source).area == "whole" and not source.extended
         photo = opened_picture(source.picture, size if whole else None)
-        photo = enlarged(photo, source.upscaler, size, device) if whole else photo
-        return (canvas(photo, mask, source, size),) * count
+        return (canvas(photo, mask, source, size, enlarge),) * count
     assert left is not None
     photos = [_photo(one) for one in left.pictures(together=False)]
-    return tuple(canvas(enlarged(one, source.upscaler, size, device), mask, source, size) for one in photos)
+    return tuple(canvas(one, mask, source, size, enlarge) for one in photos)
 
 
 def _photo(image: Image.Image) -> Photo:

@@ -14,6 +14,7 @@ from mezzotint.families.look import MASK
 from mezzotint.values import pass_text
 from mezzotint.values.errors import BadValue
 from mezzotint.values.guides import ImageCfg
+from mezzotint.values.names import NO
 from mezzotint.values.options import assemble_pass, flatten
 from mezzotint.values.photo import size_of
 from mezzotint.values.recipe import Pass, Prompt, Recipe
@@ -59,13 +60,18 @@ def strength(family: Family, flat: Mapping[str, object]) -> float | None:
     """How much of a picture is changed where the user does not say: all of it by most models that look at it."""
     if flat.get("image") is None:
         return None
+    if flat.get("redraw") == NO:
+        return 0.0
     return family.strength if family.needs else Source.model_fields["strength"].default
 
 
 def checked_mask(recipe: Recipe, family: Family) -> Recipe:
-    """`recipe`. Raises BadValue for a mask that a model needs and nobody gave."""
+    """`recipe`. Raises BadValue for a mask that a model needs and nobody gave, unless some of the picture is left
+    anyway: then all of it is drawn over."""
     source = recipe.passes[0].source
-    if MASK in family.needs and source is not None and source.mask is None and not source.extended:
+    if source is None or source.strength < 1 or source.mask is not None or source.extended:
+        return recipe
+    if MASK in family.needs:
         told = f"{family.title} needs to know where to draw"
         raise BadValue("mask", told, "give a picture that is white there with --mask, or --extend")
     return recipe
@@ -153,9 +159,7 @@ def _of_one_kind(given: Mapping[str, object]) -> Mapping[str, object]:
             raise BadValue(pass_text.UNIT, "says how from is counted, and that is missing", "give both")
         return given
     for name in given:
-        if name == pass_text.UPSCALER or (
-            name in pass_text.FIELDS and "source" in pass_text.FIELDS[name].path
-        ):
+        if name in pass_text.FIELDS and "source" in pass_text.FIELDS[name].path:
             told = "has no use in a pass that goes on where another one stopped"
             raise BadValue(name, told, "leave it out, or leave from out")
     return given
@@ -179,12 +183,9 @@ def _after(recipe: Recipe, given: Mapping[str, object], family: Family) -> Pass:
             "guidance": known.guidance,
         }
     strength = family.strength if family.needs else pass_text.STRENGTH
+    strength = 0.0 if own.get("redraw") == NO else strength
     made = assemble_pass({"strength": strength, **own}, defaults)
-    source = made.source
-    assert source is not None
     update: dict[str, object] = {"scale": given.get(pass_text.SCALE, 1.0)}
-    if pass_text.UPSCALER in given:
-        update["source"] = source.model_copy(update={"upscaler": given[pass_text.UPSCALER]})
     if model is not None and family.defaults.picture is not None:
         update["guides"] = (*made.guides, ImageCfg(scale=family.defaults.picture))
     if model is None:

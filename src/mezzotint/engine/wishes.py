@@ -25,6 +25,8 @@ class Wishes(TypedDict, total=False):
     fit: str | None
     extend: Sequence[int] | None
     noise_level: int | None
+    upscaler: str | None
+    redraw: str | None
     mask: str | PathLike[str] | None
     mask_invert: str | None
     mask_grow: int | None

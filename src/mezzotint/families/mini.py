@@ -35,6 +35,8 @@ from mezzotint.weights.storage import compact, restored
 MOST_TIMES = 100_000
 """More noise levels than any model was trained on."""
 SCHEDULE = "give the schedule of training"
+UPSCALER = "mini_2x"
+"""The upscaler that was trained on pictures of the embedded model."""
 WEIGHTS, GEOMETRY, VOCAB, MERGES = "mini.safetensors", "geometry.json", "vocab.json", "merges.txt"
 
 
@@ -94,6 +96,7 @@ def family(folder: Path | None = None) -> Family:
         prediction=prediction,
         latent=described.latent,
         defaults=described.defaults,
+        upscaler=UPSCALER if folder is None else None,
     )
 
 

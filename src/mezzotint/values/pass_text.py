@@ -11,12 +11,10 @@ from typing import get_args, get_origin
 from mezzotint.values.errors import BadValue, UnknownName, shorten
 from mezzotint.values.options import OPTIONS, Option
 
-SCALE, UPSCALER, FROM, UNIT, PROMPT, NEGATIVE = "scale", "upscaler", "from", "unit", "prompt", "negative"
-OWN: Mapping[str, type] = MappingProxyType(
-    {SCALE: float, UPSCALER: str, FROM: float, UNIT: str, PROMPT: str, NEGATIVE: str}
-)
-"""What only a further pass has: how much larger it draws, by which upscaler; from which part of the way it goes on,
-counted in steps or time; and texts of its own."""
+SCALE, FROM, UNIT, PROMPT, NEGATIVE = "scale", "from", "unit", "prompt", "negative"
+OWN: Mapping[str, type] = MappingProxyType({SCALE: float, FROM: float, UNIT: str, PROMPT: str, NEGATIVE: str})
+"""What only a further pass has: how much larger it draws; from which part of the way it goes on, counted in steps or
+time; and texts of its own."""
 STRENGTH = 0.5
 """How much of the picture a further pass changes where nothing is said."""
 

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from mezzotint.values.errors import BadValue
-from mezzotint.values.names import AREAS, FILLS, FITS, NO, STARTS, UPSCALERS, YES_NO
+from mezzotint.values.names import AREAS, FILLS, FITS, LATENT_UPSCALERS, NO, STARTS, UPSCALERS, YES_NO
 from mezzotint.values.value import LISTED, POSITIVE_ZERO, Value, one_of, option, plain_text
 
 MAX_EXTENSION = 4096
@@ -125,8 +125,8 @@ class Source(Value):
     `noised` picture; `kept`: the latent as the pass before left it, in the middle of its way. `fit` is how a picture
     comes to the size of the recipe; `extend` puts new space to its left, top, right and bottom, in pixels. `mixed` are
     further pictures that are seen with it, by models that draw variations.
-    `noise_level` is for models that see the picture through noise (None: as much as is usual). `upscaler` brings what
-    the pass before drew to the size of this one.
+    `noise_level` is for models that see the picture through noise (None: as much as is usual). `upscaler` brings the
+    picture, or what the pass before drew, to the size of this one; with `redraw` no, that is all.
     """
 
     picture: InitPicture | None = None
@@ -151,7 +151,14 @@ class Source(Value):
     noise_level: Annotated[
         int | None, option("noise_level", "noise on what the model sees of the picture", least=0, most=1000)
     ] = None
-    upscaler: UpscalerName = UPSCALERS[0]
+    upscaler: Annotated[
+        UpscalerName, option("upscaler", "what enlarges a picture that is smaller", names=UPSCALERS)
+    ] = UPSCALERS[0]
+    redraw: Annotated[
+        str,
+        _yes_no("redraw"),
+        option("redraw", "no: the picture is fitted and enlarged, not drawn", names=YES_NO),
+    ] = YES_NO[0]
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -159,6 +166,13 @@ class Source(Value):
             raise BadValue(
                 "start", "only a pass after another one can go on where it was", "use noise or noised"
             )
+        if self.picture is not None and self.upscaler in LATENT_UPSCALERS:
+            told = f"{self.upscaler} enlarges what the pass before left, and a picture is none of that"
+            raise BadValue("upscaler", told, "use lanczos or mini_2x")
+        drawn = self.strength or self.start == "kept" or self.mask or any(self.extend) or self.mixed
+        if self.redraw == NO and drawn:
+            told = "is no, so nothing can be said of how and where to draw"
+            raise BadValue("redraw", told, "leave strength, start, mask, extend and mix out, or redraw")
         if self.picture is None and any(self.extend):
             raise BadValue("extend", "there is no picture to extend", "give one with --image")
         if any(self.extend) and self.fit != FITS[0]:
