@@ -1,12 +1,21 @@
 """Networks with random weights that steer the toy family, as the files that people have."""
 
 from pathlib import Path
+from typing import TypeVar
 
 from torch import Tensor, nn
 
 from mezzotint.adapters.image_prompt import PLAIN, PLUS, written
-from mezzotint.families.layouts import controlnet, mmdit_control, mmdit_diffusers, t2i_adapter, vision_hf
+from mezzotint.families.layouts import (
+    control_union,
+    controlnet,
+    mmdit_control,
+    mmdit_diffusers,
+    t2i_adapter,
+    vision_hf,
+)
 from mezzotint.families.toy import TOY, random_weight
+from mezzotint.nets.control_union import ControlUnion, UnionGeometry
 from mezzotint.nets.controlnet import ControlNet, ControlNetGeometry
 from mezzotint.nets.image_prompt import ImagePrompt, Resampler, VectorProjection, text_sites
 from mezzotint.nets.mmdit_control import LENT, MMDiTControl, MMDiTControlGeometry
@@ -16,6 +25,7 @@ from mezzotint.nets.vision import ClipVision, VisionGeometry
 from mezzotint.weights.files import InMemory, save_tensors
 
 HINT = (4, 8, 12, 16)
+Module = TypeVar("Module", bound=nn.Module)
 TOWER = VisionGeometry(28, 7, 64, 2, 16, 64, "gelu", 20)
 
 
@@ -24,7 +34,7 @@ def weights(net: nn.Module, salt: str = "") -> dict[str, Tensor]:
     return {name: random_weight(salt + name, tuple(t.shape)) for name, t in net.state_dict().items()}
 
 
-def filled(net: nn.Module, salt: str = "") -> nn.Module:
+def filled(net: Module, salt: str = "") -> Module:
     net.load_state_dict(weights(net, salt))
     return net.eval()
 
@@ -35,6 +45,14 @@ def controlnet_file(
     net = filled(ControlNet(ControlNetGeometry(unet, hint)), salt)
     file = controlnet.diffusers(len(net.hint)).export(InMemory(path, net.state_dict()))
     save_tensors(file, path)
+    return path
+
+
+def union_file(path: Path, geometry: UnionGeometry) -> Path:
+    """A ControlNet for several kinds of hints."""
+    net = filled(ControlUnion(geometry))
+    hints = [f"controlnet_cond_embedding.{i}.weight" for i in range(len(net.net.hint))]
+    save_tensors(control_union.layout(hints).export(InMemory(path, net.state_dict())), path)
     return path
 
 

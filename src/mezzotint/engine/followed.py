@@ -6,30 +6,35 @@ calls sees to threads and precision.
 Shapes: N pictures, D width of a text state.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from mezzotint.diffusion.plan import Plan
-from mezzotint.engine.following import Follower, adapter, controlnet, image_prompt, joint_control
+from mezzotint.engine.canvas import Size
+from mezzotint.engine.following import Follower, adapter, controlnet, image_prompt, joint_control, union
 from mezzotint.engine.model import Opened
 from mezzotint.engine.pictures import opened_picture
 from mezzotint.engine.scene import Left, Scene
 from mezzotint.engine.shown import WHITE, hints, latents, levels, stacked, where
 from mezzotint.engine.tiling import left_to_wrap
 from mezzotint.engine.walk import ROUNDING, Walk
+from mezzotint.nets.control_union import ControlUnion
 from mezzotint.nets.controlnet import ControlNet
 from mezzotint.nets.image_prompt import ImagePrompt, MlpProjection, Resampler, VectorProjection
 from mezzotint.nets.mmdit_control import MMDiTControl
+from mezzotint.nets.t2i_adapter import T2IAdapter
 from mezzotint.nets.unet import UNet
 from mezzotint.nets.vision import ClipVision
 from mezzotint.nets.vision_input import clip_pixels
 from mezzotint.nets.wrapping import wrapped
-from mezzotint.values.controls import ControlUse, ImagePromptUse
-from mezzotint.values.errors import BadModelFile
+from mezzotint.values.controls import KINDS, ControlUse, ImagePromptUse
+from mezzotint.values.errors import BadModelFile, BadValue
 
 
 def followed(
@@ -40,63 +45,103 @@ def followed(
     Raises BadValue for what does not fit together, BadPicture, and what opening a network raises.
     """
     use = walked[0].use
-    followers = [
-        _control(opened, walked, drawn_on, left, plan, one) for one in use.controls if one.weight != 0
-    ]
+    asked = Asked(opened, walked, drawn_on, left, plan)
+    followers: list[Follower] = []
+    for _, alike in groupby((one for one in use.controls if one.weight != 0), _together):
+        followers += _controls(asked, tuple(alike))
     for number, one in enumerate(use.image_prompts):
         if one.weight != 0:
-            followers.append(_image_prompt(opened, walked, drawn_on, plan, one, f"image_prompt.{number}"))
+            followers.append(_image_prompt(asked, one, f"image_prompt.{number}"))
     return tuple(followers)
 
 
-def _span(walk: Walk, plan: Plan, start: float, stop: float) -> tuple[float, float]:
-    """The numbers of the steps at which the shares `start` and `stop` of those that are walked lie; of a way in several
-    parts they are shares of the whole."""
-    whole = walk.source is None or walk.source.start == "kept"
-    first, steps = (0, walk.use.steps) if whole or not len(plan) else (plan.levels[0].step, len(plan))
-    return first + start * steps - ROUNDING, first + stop * steps + ROUNDING
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What is known of a pass: the model that is `opened`, how it is `walked` and `drawn_on`, what was `left`, and its
+    `plan`."""
+
+    opened: Opened
+    walked: Sequence[Walk]
+    drawn_on: Scene
+    left: Left | None
+    plan: Plan
+
+    @property
+    def drawn(self) -> Size:
+        """Width and height of the drawing."""
+        return self.walked[0].width, self.walked[0].height
+
+    def span(self, use: ControlUse | ImagePromptUse) -> tuple[float, float]:
+        """The numbers of the steps at which the shares `start` and `stop` of those that are walked lie; of a way in
+        several parts they are shares of the whole."""
+        walk, plan = self.walked[0], self.plan
+        whole = walk.source is None or walk.source.start == "kept"
+        first, steps = (0, walk.use.steps) if whole or not len(plan) else (plan.levels[0].step, len(plan))
+        return first + use.start * steps - ROUNDING, first + use.stop * steps + ROUNDING
+
+    def hint(self, use: ControlUse, factor: int, seen: Callable[[Image.Image], Tensor]) -> Tensor:
+        """What a network sees that `use` names, `factor` pixels for each of the latent: N P H W."""
+        own = self.opened.model.family.latent.factor
+        size = self.drawn[0] // own * factor, self.drawn[1] // own * factor
+        return stacked(hints(self.drawn_on, self.left, use, self.drawn, len(self.walked), size), seen)
 
 
-def _control(
-    opened: Opened,
-    walked: Sequence[Walk],
-    drawn_on: Scene,
-    left: Left | None,
-    plan: Plan,
-    use: ControlUse,
-) -> Follower:
-    walk, family = walked[0], opened.model.family
-    net = opened.controls.control(use)
-    factor = net.control.factor if isinstance(net, ControlNet) else family.latent.factor
-    drawn = walk.width, walk.height
-    size = drawn[0] // family.latent.factor * factor, drawn[1] // family.latent.factor * factor
-    images = hints(drawn_on, left, use, drawn, len(walked), size)
-    first, end = _span(walk, plan, use.start, use.stop)
+def _together(use: ControlUse) -> ControlUse:
+    """What controls have in common that one network may see together."""
+    return use.model_copy(update={"picture": None, "hint": None, "shows": None, "weight": 1.0})
+
+
+def _controls(asked: Asked, uses: Sequence[ControlUse]) -> list[Follower]:
+    """What follows for controls of one network, start, stop, mode and blocks."""
+    net = asked.opened.controls.control(uses[0])
+    if not isinstance(net, ControlUnion):
+        return [_control(asked, net, one) for one in uses]
+    kinds = [_kind(net, one) for one in uses]
+    see = partial(levels, pixels=net.net.control.pixels)
+    seen = [asked.hint(one, net.net.control.factor, see).to(net.kinds) for one in uses]
+    net = wrapped(net, left_to_wrap(asked.walked[0], asked.opened.model.family))
+    return [Follower(*asked.span(uses[0]), partial(union, net, seen, kinds, uses))]
+
+
+def _kind(net: ControlUnion, use: ControlUse) -> int:
+    """The number of what a hint shows."""
+    if use.shown is None:
+        told = "this network follows several kinds of hints and was not told which this one is"
+        raise BadValue("control", told, f"say shows=NAME: {', '.join(KINDS)}")
+    if KINDS[use.shown] >= net.union.kinds:
+        told = f"this network knows no hints that show {use.shown}"
+        raise BadValue("control", told, "use its second edition (promax)")
+    return KINDS[use.shown]
+
+
+def _control(asked: Asked, net: ControlNet | T2IAdapter | MMDiTControl, use: ControlUse) -> Follower:
+    opened, walk, factor = asked.opened, asked.walked[0], asked.opened.model.family.latent.factor
+    weight, (first, end) = next(net.parameters()), asked.span(use)
     if isinstance(net, MMDiTControl):
-        seen = partial(latents, opened, net=net.control, kind=use.shown, tiling=walk.use.tiling)
-        hint = stacked(images, seen).to(next(net.parameters()))
-        return Follower(first, end, partial(joint_control, net, hint, use))
-    pixels = net.control.pixels if isinstance(net, ControlNet) else net.geometry.pixels
-    hint = stacked(images, partial(levels, pixels=pixels)).to(next(net.parameters()))
-    net = wrapped(net, left_to_wrap(walk, family))
+        see = partial(latents, opened, net=net.control, kind=use.shown, tiling=walk.use.tiling)
+        return Follower(first, end, partial(joint_control, net, asked.hint(use, factor, see).to(weight), use))
+    wraps = left_to_wrap(walk, opened.model.family)
     if isinstance(net, ControlNet):
-        return Follower(first, end, partial(controlnet, net, hint, use))
+        see = partial(levels, pixels=net.control.pixels)
+        hint = asked.hint(use, net.control.factor, see).to(weight)
+        return Follower(first, end, partial(controlnet, wrapped(net, wraps), hint, use))
     assert isinstance(opened.model.denoiser, UNet)
-    return Follower(first, end, partial(adapter, net, opened.model.denoiser.geometry, hint, factor, use))
+    hint = asked.hint(use, factor, partial(levels, pixels=net.geometry.pixels)).to(weight)
+    unet = opened.model.denoiser.geometry
+    return Follower(first, end, partial(adapter, wrapped(net, wraps), unet, hint, factor, use))
 
 
-def _image_prompt(
-    opened: Opened, walked: Sequence[Walk], drawn_on: Scene, plan: Plan, use: ImagePromptUse, name: str
-) -> Follower:
-    walk, factor = walked[0], opened.model.family.latent.factor
+def _image_prompt(asked: Asked, use: ImagePromptUse, name: str) -> Follower:
+    opened = asked.opened
     net = opened.controls.prompt(use)
     tower = opened.controls.encoder(use)
     pictures = [opened_picture(one).over(WHITE) for one in use.pictures]
     said = _tokens(net, tower, pictures, use)
-    drawn = walk.width, walk.height
-    mask = None if use.mask is None else where(use.mask, drawn_on, drawn, len(walked)).to(said[0])
-    over = image_prompt(net, said, use.weight, mask, factor, name)
-    return Follower(*_span(walk, plan, use.start, use.stop), over)
+    mask = None
+    if use.mask is not None:
+        mask = where(use.mask, asked.drawn_on, asked.drawn, len(asked.walked)).to(said[0])
+    over = image_prompt(net, said, use.weight, mask, opened.model.family.latent.factor, name)
+    return Follower(*asked.span(use), over)
 
 
 def _tokens(

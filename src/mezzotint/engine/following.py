@@ -17,6 +17,7 @@ from torch import Tensor
 from mezzotint.diffusion.denoise import EMPTY, NEGATIVE
 from mezzotint.diffusion.tiles import Tile
 from mezzotint.nets.conditioning import Conditioning, Inject, Stream
+from mezzotint.nets.control_union import ControlUnion
 from mezzotint.nets.controlnet import ControlNet
 from mezzotint.nets.image_prompt import ImagePrompt
 from mezzotint.nets.mmdit_control import MMDiTControl
@@ -107,12 +108,37 @@ def controlnet(net: ControlNet, hint: Tensor, use: ControlUse, tiles: Sequence[T
     shown, one = cut(hint, tiles, net.control.factor), torch.ones((), device=hint.device)
 
     def made(rows: Rows) -> Inject:
-        planes = rows.cond.planes
-        fits = planes is not None and rows.x.shape[1] + planes.shape[1] == net.geometry.in_channels
-        cond = rows.cond if fits else replace(rows.cond, planes=None)
-        return net(rows.x, rows.t, cond, shown[rows.pictures], one)
+        return net(rows.x, rows.t, _copied(net, rows), shown[rows.pictures], one)
 
     return _weighted(made, use)
+
+
+def _copied(net: ControlNet, rows: Rows) -> Conditioning:
+    """The conditioning as it is for the network, or without planes, for one of the model that this one came from."""
+    planes = rows.cond.planes
+    fits = planes is not None and rows.x.shape[1] + planes.shape[1] == net.geometry.in_channels
+    return rows.cond if fits else replace(rows.cond, planes=None)
+
+
+def union(
+    net: ControlUnion,
+    hints: Sequence[Tensor],
+    kinds: Sequence[int],
+    uses: Sequence[ControlUse],
+    tiles: Sequence[Tile] | None,
+) -> Adds:
+    """What a network for several kinds of hints adds; `hints` N P H W in 0..1, each with its number and its use, which
+    differ in hint and weight alone. One is weighed by all that it adds, several where they are fused, as the reference
+    has it. Raises BadValue as `controlnet` does."""
+    shown = [cut(hint, tiles, net.net.control.factor) for hint in hints]
+    alone = len(uses) == 1
+    scales = [1.0 if alone else use.weight for use in uses]
+
+    def made(rows: Rows) -> Inject:
+        seen = [hint[rows.pictures] for hint in shown]
+        return net(rows.x, rows.t, _copied(net.net, rows), seen, kinds, scales)
+
+    return _weighted(made, uses[0] if alone else uses[0].model_copy(update={"weight": 1.0}))
 
 
 def joint_control(net: MMDiTControl, hint: Tensor, use: ControlUse, tiles: Sequence[Tile] | None) -> Adds:

@@ -13,6 +13,8 @@ from mezzotint.families.controls import adapter_for, controlnet_for
 from mezzotint.families.joint_controls import is_joint, joint_control_for
 from mezzotint.families.kinds import ADAPTER, CONTROLNET, hint_for, kind_of
 from mezzotint.families.standing import CONTROL, Settings, Standing, check_settings, standing
+from mezzotint.families.union_controls import is_union, union_for
+from mezzotint.nets.control_union import ControlUnion
 from mezzotint.nets.controlnet import ControlNet
 from mezzotint.nets.mmdit import MMDiT
 from mezzotint.nets.mmdit_control import MMDiTControl
@@ -20,14 +22,20 @@ from mezzotint.nets.t2i_adapter import T2IAdapter
 from mezzotint.nets.unet import UNet, UNetGeometry
 from mezzotint.values.errors import BadModelFile, ModelNotFound, shorten
 
-Network = ControlNet | T2IAdapter | MMDiTControl
+Network = ControlNet | ControlUnion | T2IAdapter | MMDiTControl
 PARTNERS = (partners.EDGES,)
 """The controls of the embedded model that come with the program, by name."""
 FIXED: Settings = MappingProxyType({name: known for name, known in CONTROL.items() if "norm" not in name})
 """The settings of a ControlNet that its UNet does not decide."""
+
+
+def _controlnet(found: Standing, unet: UNetGeometry) -> ControlNet | ControlUnion:
+    return union_for(found, unet) if is_union(found.source) else controlnet_for(found.source, unet)
+
+
 OPENERS: Mapping[str, Callable[[Standing, UNetGeometry], Network]] = MappingProxyType(
     {
-        CONTROLNET: lambda found, unet: controlnet_for(found.source, unet),
+        CONTROLNET: _controlnet,
         ADAPTER: lambda found, unet: adapter_for(found.source, unet),
     }
 )
@@ -66,6 +74,9 @@ def open_control(path: Path, denoiser: UNet | MMDiT) -> Network:
         hint = hint_for(kind, "use a ControlNet or T2I-Adapter of Stable Diffusion")
         raise BadModelFile(path, f"is {kind}, nothing that --control takes", hint)
     joint = is_joint(found.source)
+    if joint and is_union(found.source):
+        told = "is a network for several kinds of hints and a transformer, which nobody has described"
+        raise BadModelFile(path, told, "use the ControlNet of one kind of hint")
     if joint != isinstance(denoiser, MMDiT):
         told = ("a UNet", "a transformer (Stable Diffusion 3)")
         raise BadModelFile(

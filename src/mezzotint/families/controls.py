@@ -7,6 +7,7 @@ was read off the shapes. What does not fit is one typed error that lists it. Kno
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -60,16 +61,13 @@ def controlnet_for(source: TensorSource, unet: UNetGeometry) -> ControlNet:
 
     Raises BadModelFile, also for one that was made for other models, and WeightsMismatch.
     """
-    union = sorted(name for name in source if "control_add_embedding." in name or "task_embedding" in name)
-    if union:
-        told = "is a union of several ControlNets, which cannot be used"
-        raise BadModelFile(source.path, told, "use the ControlNet of one kind of hint")
     table = controlnet_table(source)
-    geometry = _sized(source, table, lambda shapes: _copied(shapes, unet, source))
+    geometry = _sized(source, table, lambda shapes: controlnet_copying(shapes, unet, source.path))
     return filled(lambda: ControlNet(geometry), table.load(source), source.path, table.theirs)
 
 
-def _copied(shapes: Shapes, unet: UNetGeometry, source: TensorSource) -> ControlNetGeometry:
+def controlnet_copying(shapes: Shapes, unet: UNetGeometry, path: Path) -> ControlNetGeometry:
+    """The ControlNet of these weights, a copy of the way down of this `unet`. Raises BadModelFile for another's."""
     channels = tuple(shapes.side(f"down.{i}.resnets.0.conv1.weight", 0) for i in range(shapes.count("down")))
     context = shapes.side("mid.attention.blocks.0.attn2.k.weight", 1)
     added = shapes.side("added_in.weight", 1) if shapes.has("added_in.weight") else 0
@@ -78,7 +76,7 @@ def _copied(shapes: Shapes, unet: UNetGeometry, source: TensorSource) -> Control
     same = (channels, context, added) == (unet.channels, unet.context, wanted)
     if not same or inputs not in (unet.in_channels, unet.out_channels):
         raise BadModelFile(
-            source.path,
+            path,
             f"is made for a model of widths {_listed(channels)} and text of {context}, this one has "
             f"{_listed(unet.channels)} and {unet.context}",
             "use a ControlNet of the family of this model",

@@ -61,27 +61,27 @@ class ControlNet(UNetEncoder):
         Raises BadValue for inputs that do not fit the geometry.
         """
         x = self.joined(x, cond)
+        made = self.residuals(x, self.time(t, x, cond), cond.tokens, self.look(hint, x)).residuals
+        weight = scale.to(x).reshape(-1, 1, 1, 1)
+        return Inject(residuals=MappingProxyType({site: value * weight for site, value in made.items()}))
+
+    def look(self, hint: Tensor, x: Tensor) -> Tensor:
+        """What is seen in `hint` B P fH fW for the latents `x` B C H W: B C0 H W. Raises BadValue for another size."""
         size = (x.shape[0], self.control.pixels, *(side * self.control.factor for side in x.shape[-2:]))
         if hint.shape != size:
             raise BadValue(
                 "hint", f"a hint {tuple(hint.shape)} where {size} fits", "resize the hint to the picture"
             )
-        skips, mid = self.encode(
-            x, self.time(t, x, cond), cond.tokens, nothing_within(), hint=self._features(hint)
-        )
-        weight = scale.to(x).reshape(-1, 1, 1, 1)
-        made = {
-            f"down.{i}": conv(skip) * weight
-            for i, (conv, skip) in enumerate(zip(self.zero, skips, strict=True))
-        }
-        return Inject(residuals=MappingProxyType({**made, "mid": self.zero_mid(mid) * weight}))
-
-    def _features(self, hint: Tensor) -> Tensor:
-        """B P fH fW -> B C0 H W."""
         *convs, last = self.hint
         for conv in convs:
             hint = F.silu(conv(hint), inplace=not torch.is_grad_enabled())
         return last(hint)
+
+    def residuals(self, x: Tensor, time: Tensor, text: Tensor, seen: Tensor) -> Inject:
+        """`x` B C H W with its planes, `time` B E, `text` B S D, what is `seen` B C0 H W -> all residuals."""
+        skips, mid = self.encode(x, time, text, nothing_within(), hint=seen)
+        made = {f"down.{i}": conv(skip) for i, (conv, skip) in enumerate(zip(self.zero, skips, strict=True))}
+        return Inject(residuals=MappingProxyType({**made, "mid": self.zero_mid(mid)}))
 
 
 def _halving(channels_in: int, channels_out: int) -> nn.Conv2d:

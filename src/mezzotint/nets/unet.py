@@ -198,11 +198,12 @@ class UNetEncoder(nn.Module):
             )
         return x
 
-    def time(self, t: Tensor, x: Tensor, cond: Conditioning) -> Tensor:
-        """The time embedding with all that is added to it, through its last SiLU, B E: the same for every
-        residual block. Raises BadValue for a `pooled` or `numbers` of another shape than the network takes."""
+    def time(self, t: Tensor, x: Tensor, cond: Conditioning, more: Tensor | None = None) -> Tensor:
+        """The time embedding with all that is added to it, `more` B E too, through its last SiLU, B E: the same for
+        every residual block. Raises BadValue for a `pooled` or `numbers` of another shape than the network takes."""
         waves = time_embedding(t.expand(x.shape[0]), self.geometry.channels[0]).to(x.dtype)
         embedded = self.time_out(F.silu(self.time_in(waves)))
+        embedded = embedded if more is None else embedded + more
         if self.classes is not None:
             level = _checked_width("numbers", cond.numbers, x.shape[0], 1)
             embedded = embedded + self.classes(level[:, 0].long())
