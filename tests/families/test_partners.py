@@ -43,7 +43,7 @@ def edges(pictures: torch.Tensor) -> list[np.ndarray]:
 
 
 def test_partners_are_small_and_fit_the_shipped_model() -> None:
-    names = (partners.EDGES, partners.INPAINTING, partners.UPSCALER)
+    names = (partners.EDGES, partners.SIGHT, partners.INPAINTING, partners.UPSCALER)
     files = [path for name in names for path in partners.shipped(name).iterdir()]
     assert sum(path.stat().st_size for path in files) < MEGABYTES * 1e6
     assert sum(path.name == "CARD.md" for path in files) == len(names)

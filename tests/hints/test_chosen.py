@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hints.pictures import any_pictures, grey_of, noise
+from mezzotint.engine.hinting import OURS
 from mezzotint.hints.chosen import chosen
 from mezzotint.hints.registry import HINTS
 from mezzotint.values import names
@@ -20,8 +21,8 @@ GREY = ("canny", "scribble", "scribble-xdog", "lineart", "lines")
 
 
 def test_the_names_are_those_of_the_registry():
-    assert names.HINTS == tuple(HINTS) == tuple(KINDS)
-    assert {name: hint.options for name, hint in HINTS.items()} == dict(KINDS)
+    assert names.HINTS == tuple(OURS) == tuple(KINDS)
+    assert {name: hint.options for name, hint in OURS.items()} == dict(KINDS)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

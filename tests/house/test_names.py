@@ -6,8 +6,8 @@ values/ cannot look into the registries, which need torch; so the names are writ
 from mezzotint.diffusion.prediction import PREDICTIONS
 from mezzotint.diffusion.samplers.registry import SAMPLERS
 from mezzotint.diffusion.spacings import SPACINGS
+from mezzotint.engine.hinting import OURS
 from mezzotint.families.registry import FAMILIES
-from mezzotint.hints.registry import HINTS
 from mezzotint.values import names
 
 
@@ -28,7 +28,7 @@ def test_families():
 
 
 def test_hints():
-    assert set(names.HINTS) == set(HINTS)
+    assert set(names.HINTS) == set(OURS)
 
 
 def test_no_name_is_listed_twice():

@@ -69,8 +69,9 @@ def test_where_an_adapter_adds() -> None:
 def test_adapters_refuse_what_does_not_fit() -> None:
     g = AdapterGeometry((16, 32), (False, True), layers=1, unshuffle=2)
     net = T2IAdapter(g).eval()
-    assert g.factor == 4 and [f.shape[1] for f in net.features(HINT)] == [16, 32]
-    for hint in (HINT[..., :6], HINT[:, :1]):
+    assert [f.shape[1] for f in net.features(HINT)] == [16, 32]
+    assert [f.shape[-1] for f in net.features(HINT[..., :6])] == [3, 2]
+    for hint in (HINT[..., :5], HINT[:, :1]):
         with pytest.raises(BadValue):
             net.features(hint)
     wrong = [{"channels": ()}, {"halved": (True,)}, {"layers": 0}, {"light": True, "channels": (3, 8)}]

@@ -2,8 +2,8 @@
 
 from mezzotint.diffusion import prediction, spacings
 from mezzotint.diffusion.samplers import registry
+from mezzotint.engine.hinting import OURS
 from mezzotint.families.registry import FAMILIES
-from mezzotint.hints.registry import HINTS
 from mezzotint.values import names, sampler_names
 
 
@@ -12,7 +12,7 @@ def test_names_equal_the_registries() -> None:
     assert set(names.SPACINGS) == set(spacings.SPACINGS)
     assert set(names.PREDICTIONS) == set(prediction.PREDICTIONS)
     assert set(names.FAMILIES) == set(FAMILIES)
-    assert set(names.HINTS) == set(HINTS)
+    assert set(names.HINTS) == set(OURS)
 
 
 def test_every_name_has_a_title_for_other_programs() -> None:

@@ -90,11 +90,14 @@ def open_control(path: Path, denoiser: UNet | MMDiT) -> Network:
     return OPENERS[kind](found, denoiser.geometry)
 
 
-def _partner(path: Path, denoiser: UNet | MMDiT) -> ControlNet:
-    network = partners.open_edges(path)
-    own, unet = network.control.unet, denoiser.geometry
+def _partner(path: Path, denoiser: UNet | MMDiT) -> ControlNet | T2IAdapter:
+    network, unet = partners.open_control(path), denoiser.geometry
     widths = unet.channels if isinstance(unet, UNetGeometry) else ()
-    if (own.channels, own.context) != (widths, unet.context):
+    if isinstance(network, ControlNet):
+        fits = (network.control.unet.channels, network.control.unet.context) == (widths, unet.context)
+    else:
+        fits = network.geometry.channels == widths[: len(network.geometry.channels)]
+    if not fits:
         told = f"{shorten(path.name)} is a partner of the embedded model and fits no other"
         raise BadModelFile(path, told, "draw with --model mini")
     return network

@@ -4,6 +4,7 @@ Takes text and a picture, gives the hint's picture. A hint is computed at the si
 who wants it at the size of the drawing makes the picture so large first.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,15 +56,18 @@ class Chosen:
         return made
 
 
-def chosen(text: str) -> Chosen:
-    """The hint that `text` says. Raises UnknownName and BadValue, naming the hint and the setting, and BadPackage."""
+def chosen(text: str, known: Mapping[str, Hint[Any]] = HINTS) -> Chosen:
+    """The hint that `text` says, one of those `known` or of another package.
+
+    Raises UnknownName and BadValue, naming the hint and the setting, and BadPackage.
+    """
     name, _, rest = text.partition(":")
-    if name in HINTS:
-        hint, package = HINTS[name], None
+    if name in known:
+        hint, package = known[name], None
     else:
         packages = offered()
         if name not in packages:
-            raise UnknownName("hint", name, (*HINTS, *packages))
+            raise UnknownName("hint", name, (*known, *packages))
         hint, package = load(name), packages[name]
     return Chosen(name, hint, from_words("hint", name, rest, hint.options), package)
 

@@ -40,11 +40,6 @@ class AdapterGeometry:
         if min(least, self.unshuffle, self.pixels) < 1:
             raise BadValue("channels", "every size of an adapter must be at least 1", "check the geometry")
 
-    @property
-    def factor(self) -> int:
-        """What the sides of a hint must be multiples of."""
-        return self.unshuffle * 2 ** sum(self.halved)
-
 
 class AdapterResnet(nn.Module):
     """Two convolutions with a ReLU between them, around a residual."""
@@ -97,8 +92,9 @@ class T2IAdapter(nn.Module):
         )
 
     def features(self, hint: Tensor) -> list[Tensor]:
-        """`hint` B P H W in 0..1 -> one feature map a block. Raises BadValue for sides that do not divide."""
-        factor = self.geometry.factor
+        """`hint` B P H W in 0..1 -> one feature map a block. Raises BadValue for sides that are no multiples of
+        `unshuffle`; halving rounds up, as the UNet does."""
+        factor = self.geometry.unshuffle
         if hint.shape[1] != self.geometry.pixels or hint.shape[-2] % factor or hint.shape[-1] % factor:
             raise BadValue(
                 "hint",

@@ -129,6 +129,14 @@ class Normal(Value):
     smooth: Annotated[float, POSITIVE_ZERO, Field(ge=0, le=50)] = 2.0
 
 
+class Depth(Value):
+    """How near everything is, near is white. The network looks at the picture with a longer side of `side` pixels; it
+    was taught on drawings of 64."""
+
+    kind: Literal["depth"] = "depth"
+    side: Annotated[int, Field(ge=16, le=512)] = 64
+
+
 KINDS: Mapping[str, type[Value]] = MappingProxyType(
     {
         kind.model_fields["kind"].default: kind
@@ -145,6 +153,7 @@ KINDS: Mapping[str, type[Value]] = MappingProxyType(
             Shuffle,
             Invert,
             Normal,
+            Depth,
         )
     }
 )

@@ -97,6 +97,7 @@ HINTS = (
     "shuffle",
     "invert",
     "normal",
+    "depth",
 )
 WINDOWS = ("smooth", "gaussian", "flat")
 """How tiles of a picture are blended."""
