@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mezzotint.nets.attention import attend, join_heads, split_heads
-from mezzotint.nets.layers import Resnet, time_embedding, to_planes, to_tokens
+from mezzotint.nets.layers import GroupNorm, Resnet, time_embedding, to_planes, to_tokens
 from mezzotint.values.errors import BadValue
 from nets.toys import error
 
@@ -69,3 +69,15 @@ def test_a_fresh_residual_block_is_its_shortcut() -> None:
     widening = Resnet(8, 16, groups=4, eps=1e-6, time=6)
     assert widening.shortcut is not None
     assert torch.equal(widening(x, torch.ones(1, 6)), widening.shortcut(x))
+
+
+def test_the_norm_is_that_of_torch_to_the_bit_and_takes_single_values() -> None:
+    x = torch.randn(2, 8, 3, 5, generator=torch.Generator().manual_seed(1))
+    mine, theirs = (kind(4, 8, eps=1e-6) for kind in (GroupNorm, torch.nn.GroupNorm))
+    for norm in (mine, theirs):
+        torch.nn.init.constant_(norm.bias, 0.5)
+    assert torch.equal(mine(x), theirs(x))
+    single = GroupNorm(8, 8)
+    torch.nn.init.constant_(single.bias, 0.5)
+    # A value less itself leaves a rounding error, over the root of eps.
+    assert torch.allclose(single(x[:1, :, :1, :1]), torch.full((1, 8, 1, 1), 0.5), atol=1e-4)

@@ -16,7 +16,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mezzotint.nets.attention import attend
-from mezzotint.nets.layers import Resnet, conv1, conv3, normed_silu, to_planes, to_tokens, upsampled
+from mezzotint.nets.layers import (
+    GroupNorm,
+    Resnet,
+    conv1,
+    conv3,
+    normed_silu,
+    to_planes,
+    to_tokens,
+    upsampled,
+)
 from mezzotint.values.errors import BadValue
 
 EPS = 1e-6
@@ -62,7 +71,7 @@ class MidAttention(nn.Module):
     def __init__(self, channels: int, groups: int, site: str) -> None:
         super().__init__()
         self.site = site
-        self.norm = nn.GroupNorm(groups, channels, eps=EPS)
+        self.norm = GroupNorm(groups, channels, eps=EPS)
         self.q = nn.Linear(channels, channels)
         self.k = nn.Linear(channels, channels)
         self.v = nn.Linear(channels, channels)
@@ -140,7 +149,7 @@ class Encoder(nn.Module):
             for (a, b), last in zip(pairwise((widths[0], *widths)), ends, strict=True)
         )
         self.mid = Middle(widths[-1], g.norm_groups, "encoder.mid")
-        self.norm_out = nn.GroupNorm(g.norm_groups, widths[-1], eps=EPS)
+        self.norm_out = GroupNorm(g.norm_groups, widths[-1], eps=EPS)
         self.conv_out = conv3(widths[-1], 2 * g.latent)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -164,7 +173,7 @@ class Decoder(nn.Module):
             UpLevel(a, b, g.layers + 1, g.norm_groups, last)
             for (a, b), last in zip(pairwise((widths[0], *widths)), ends, strict=True)
         )
-        self.norm_out = nn.GroupNorm(g.norm_groups, widths[-1], eps=EPS)
+        self.norm_out = GroupNorm(g.norm_groups, widths[-1], eps=EPS)
         self.conv_out = conv3(widths[-1], g.pixels)
 
     def forward(self, z: Tensor) -> Tensor:

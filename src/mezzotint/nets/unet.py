@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from mezzotint.nets.attention import Within, within_of
 from mezzotint.nets.conditioning import Conditioning, Inject, Output
-from mezzotint.nets.layers import conv3, normed_silu, time_embedding, zeroed
+from mezzotint.nets.layers import GroupNorm, conv3, normed_silu, time_embedding, zeroed
 from mezzotint.nets.unet_blocks import (
     NOTHING,
     RESNET_EPS,
@@ -234,7 +234,7 @@ class UNet(UNetEncoder):
         super().__init__(geometry)
         g = geometry
         self.up = nn.ModuleList(_up_levels(g))
-        self.norm_out = nn.GroupNorm(g.norm_groups, g.channels[0], eps=RESNET_EPS)
+        self.norm_out = GroupNorm(g.norm_groups, g.channels[0], eps=RESNET_EPS)
         self.conv_out = zeroed(conv3(g.channels[0], g.out_channels))
         self.attention_sites = frozenset(m.site for m in self.modules() if isinstance(m, Attention))
         self.own_sites = frozenset(

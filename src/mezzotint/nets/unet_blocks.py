@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mezzotint.nets.attention import Within, attend_within, join_heads, split_heads
-from mezzotint.nets.layers import Resnet, conv1, conv3, to_planes, to_tokens, upsampled, zeroed
+from mezzotint.nets.layers import GroupNorm, Resnet, conv1, conv3, to_planes, to_tokens, upsampled, zeroed
 from mezzotint.values.errors import BadValue
 
 NOTHING: Mapping[str, Tensor] = MappingProxyType({})
@@ -102,7 +102,7 @@ class SpatialTransformer(nn.Module):
         channels = shape.channels
         make = nn.Linear if shape.linear else conv1
         self.linear = shape.linear
-        self.norm = nn.GroupNorm(shape.groups, channels, eps=TRANSFORMER_EPS)
+        self.norm = GroupNorm(shape.groups, channels, eps=TRANSFORMER_EPS)
         self.proj_in = make(channels, channels)
         self.blocks = nn.ModuleList(
             TransformerBlock(shape, f"{site}.blocks.{i}") for i in range(shape.blocks)
