@@ -43,6 +43,7 @@ def test_what_is_given_is_kept(tmp_path):
         "mask_area": "masked",
         "mask_padding": 8,
         "mask_paste": "no",
+        "depth": str(tmp_path / "mask.png"),
         "noise_level": 40,
         "prompt": "a cat",
         "negative": "dog",

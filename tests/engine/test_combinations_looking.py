@@ -150,8 +150,12 @@ def source_of(draw, model):
     if given["image"] is None:
         return {}
     given["noise_level"] = draw(maybe(st.sampled_from([0, 20, 29, 1000]))) if model in LEVELLED else None
+    if "unclip" in model:
+        given["mix"] = draw(maybe(st.lists(st.sampled_from(["@tall.png", "@clear.png:0.5"]), max_size=2)))
     if model == "@x4":
         return given
+    if model == "@depth":
+        given["depth"] = draw(maybe(st.sampled_from(["@ramp.png", "@tall.png", "@black.png", "@other.png"])))
     given |= draw(st.fixed_dictionaries(STARTED))
     more = draw(st.sampled_from(["fit", "extend", "neither"]))
     if more != "neither":
@@ -183,7 +187,9 @@ def wishes(draw):
     given |= draw(st.fixed_dictionaries(SAMPLED | DRAWN))
     if model != "@x4":
         given |= {name: draw(st.sampled_from([32, 32, 48])) for name in ("width", "height")}
-    odd = draw(st.sampled_from([{}] * 12 + [{"noise_level": 3}, {"extend": (8, 0, 0, 0)}, {"clip_skip": 2}]))
+    odd = draw(
+        st.sampled_from([{}] * 12 + [{"noise_level": 3}, {"mix": ["@tall.png"]}, {"depth": "@ramp.png"}])
+    )
     return given | odd | {"then": draw(st.just([]) | st.lists(after(), max_size=2))}
 
 

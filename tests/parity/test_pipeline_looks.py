@@ -203,3 +203,26 @@ def test_depth_to_image(
     other_depth = torch.arange(SIDE**2).float().reshape(1, SIDE, SIDE)
     assert psnr(mine, theirs(pipe, place.shown, depth_map=other_depth, **asked)) < FAR
     assert psnr(mine, theirs(pipe, place.other, **asked)) < (FAR if strength else 50)
+
+
+@pytest.mark.parametrize(("bits", "strength"), [(8, None), (16, None), (16, 0.5)])
+def test_depth_that_is_given(
+    places: Callable[[str], Place],
+    bits: int,
+    strength: float | None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    mean = partial(depth2img.retrieve_latents, sample_mode="argmax")
+    monkeypatch.setattr(depth2img, "retrieve_latents", lambda said, generator: mean(said))
+    place = places("sd2-depth")
+    pipe = place.pipe(depth2img.StableDiffusionDepth2ImgPipeline)
+    down, across = np.mgrid[0:SIDE, 0:SIDE] / SIDE
+    near = ((np.sin(5 * down) * np.cos(3 * across) + 1) / 2 * (2**bits - 1)).astype(f"uint{bits}")
+    Image.fromarray(near).save(tmp_path / "near.png")
+    given = torch.tensor(near.astype(np.float32))[None]
+    asked = {"strength": strength or 0.8}
+    mine = ours(place, strength=strength, width=SIDE, height=SIDE, depth=tmp_path / "near.png")
+    assert equal(mine, theirs(pipe, place.shown, depth_map=given, **asked))
+    assert psnr(mine, theirs(pipe, place.shown, depth_map=given.flip(2), **asked)) < FAR
+    assert psnr(mine, theirs(pipe, place.shown, **asked)) < FAR

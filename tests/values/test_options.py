@@ -41,6 +41,7 @@ def test_the_table_is_pinned() -> None:
         "mask_area": (str, *none, "whole", names.AREAS),
         "mask_padding": (int, 0, 1024, 32, ()),
         "mask_paste": (str, *none, "yes", names.YES_NO),
+        "depth": (str, *none, None, ()),
         "noise_level": (int, 0, 1000, None, ()),
         "upscaler": (str, *none, "lanczos", names.UPSCALERS),
         "redraw": (str, *none, "yes", names.YES_NO),

@@ -170,7 +170,7 @@ def checked(given: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def originals_of(given: Mapping[str, Any], options: Mapping[str, Any]) -> list[Path]:
     """The pictures that a recipe starts from. Raises BadValue."""
-    named = [options[name] for name in ("image", "mask") if options[name] is not None]
+    named = [options[name] for name in ("image", "mask", "depth") if options[name] is not None]
     return [Path(file) for file in (*named, *(mixed_from_text(text).file for text in given["mix"] or ()))]
 
 

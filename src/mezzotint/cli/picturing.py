@@ -81,7 +81,10 @@ class Way:
         self, found: Inputs, given: Mapping[str, Any]
     ) -> tuple[Output | None, tuple[tuple[Path, ...], ...]]:
         """The files of each picture, and the Output of a single one."""
-        originals = (*found.pictures, *drawing.originals_of(given, {"image": None, "mask": given["mask"]}))
+        originals = (
+            *found.pictures,
+            *drawing.originals_of(given, {"image": None, "mask": given["mask"], "depth": given["depth"]}),
+        )
         count, overwrite = given["count"], given["overwrite"]
         if not found.several:
             wished = one_target(found.pictures[0], given["output"], self.name)

@@ -41,7 +41,8 @@ class Canvas:
     """`image` (RGB) and `mask` (L, white is drawn; None: everything) at the size of the drawing.
 
     `under` is the picture that a drawing is put back into, `alpha` its transparency, `region` the part of it that is
-    drawn (None: all), `cover` (L) how far each of its pixels is replaced (None: wholly).
+    drawn (None: all), `cover` (L) how far each of its pixels is replaced (None: wholly). `near` ("F") is how near each
+    place of the image is, where that is known.
     """
 
     image: Image.Image
@@ -50,6 +51,7 @@ class Canvas:
     alpha: Image.Image | None = None
     region: raster.Box | None = None
     cover: Image.Image | None = None
+    near: Image.Image | None = None
 
     def plain(self) -> Image.Image:
         """The picture at the size of the drawing, where nothing is drawn; the ground of a transparent one goes."""
@@ -96,6 +98,15 @@ def canvas(
     if asked.picture is None:
         alpha = None  # what was transparent is drawn, and the rest was not
     return _masked(image, alpha, where, source, size, enlarge)
+
+
+def with_near(made: Canvas, near: Image.Image, size: Size, source: Source) -> Canvas:
+    """`made` of a photo of this `size`, over all of which lies `near` ("F", of any size)."""
+    near = near if near.size == size else near.resize(size, MASKS)
+    near = raster.extended(near, source.extend) if source.extended else near
+    if made.region is None:
+        return replace(made, near=_fitted(near, source, made.image.size, MASKS))
+    return replace(made, near=near.crop(made.region).resize(made.image.size, MASKS))
 
 
 def _mask(photo: Photo, mask: Photo | None, source: Source) -> Image.Image:

@@ -68,7 +68,7 @@ def compose(prompt: str, **wishes: Unpack[Wishes]) -> Recipe:
     listed: dict[str, Any] = {field.name: flat.pop(field.name, None) or () for field in fields(Lists)}
     for name in ("sigmas", "extend"):
         flat[name] = None if flat.get(name) is None else tuple(cast(Sequence[float], flat[name]))
-    for name in ("image", "mask"):
+    for name in ("image", "mask", "depth"):
         flat[name] = None if flat.get(name) is None else fspath(cast(str, flat[name]))
     return compose_flat(flat, Lists(**listed))
 

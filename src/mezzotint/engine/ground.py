@@ -65,6 +65,11 @@ def mask_of(mask: Image.Image) -> Tensor:
     return torch.tensor(np.asarray(mask, dtype=np.float32))[None, None] / 255
 
 
+def plane_of(numbers: Image.Image) -> Tensor:
+    """A picture of numbers ("F") as 1 1 H W, float32."""
+    return torch.tensor(np.asarray(numbers, dtype=np.float32))[None, None]
+
+
 def encoded(opened: Opened, pixels: Tensor, tiling: Tiling) -> Tensor:
     """Pixels N 3 H W in -1..1 -> scaled latents N C h w, float32: the mean of what the autoencoder says, so that
     nothing is left to chance."""

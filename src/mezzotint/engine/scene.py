@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from mezzotint.diffusion.noise import seed_for, torch_stream
-from mezzotint.engine.canvas import Canvas, Size, canvas
+from mezzotint.engine.canvas import Canvas, Size, canvas, with_near
 from mezzotint.engine.enlarging import enlarger
 from mezzotint.engine.ground import (
     GROWING,
@@ -21,15 +21,16 @@ from mezzotint.engine.ground import (
     laid,
     mask_of,
     pixels_of,
+    plane_of,
     resized,
     same_latents,
 )
 from mezzotint.engine.model import Opened
-from mezzotint.engine.pictures import opened_picture
+from mezzotint.engine.pictures import opened_picture, opened_plane
 from mezzotint.engine.stages import check_size, decode, finish
 from mezzotint.engine.walk import Walk
 from mezzotint.families.family import Family
-from mezzotint.families.look import MIX, Eyes, Seen, Shown, nothing
+from mezzotint.families.look import MIX, NEAR, Eyes, Seen, Shown, nothing
 from mezzotint.values.errors import BadValue
 from mezzotint.values.names import NO
 from mezzotint.values.photo import Photo
@@ -110,6 +111,9 @@ def _check_takes(family: Family, source: Source) -> None:
     if source.mixed and MIX not in family.takes:
         hint = "use an unCLIP model, or leave it out"
         raise BadValue("mix", f"{family.title} mixes no pictures", hint)
+    if source.depth is not None and NEAR not in family.takes:
+        hint = "use a depth model, or follow it with --control"
+        raise BadValue("depth", f"{family.title} does not look at how near things are", hint)
 
 
 def _mask(source: Source) -> Mask:
@@ -150,14 +154,18 @@ def _canvases(
 ) -> tuple[Canvas, ...]:
     asked = _mask(source).picture
     mask = None if asked is None else opened_picture(asked)
+    near = None if source.depth is None else opened_plane(source.depth)
     enlarge = enlarger(source.upscaler, device)
+
+    def laid_out(photo: Photo) -> Canvas:
+        made = canvas(photo, mask, source, size, enlarge)
+        return made if near is None else with_near(made, near, photo.image.size, source)
+
     if source.picture is not None:
         whole = _mask(source).area == "whole" and not source.extended
-        photo = opened_picture(source.picture, size if whole else None)
-        return (canvas(photo, mask, source, size, enlarge),) * count
+        return (laid_out(opened_picture(source.picture, size if whole else None)),) * count
     assert left is not None
-    photos = [_photo(one) for one in left.pictures(together=False)]
-    return tuple(canvas(one, mask, source, size, enlarge) for one in photos)
+    return tuple(laid_out(_photo(one)) for one in left.pictures(together=False))
 
 
 def _photo(image: Image.Image) -> Photo:
@@ -183,7 +191,8 @@ def _seen(opened: Opened, walked: Sequence[Walk], canvases: Sequence[Canvas]) ->
         stream = torch_stream(seed_for(walk.seed, "look"))
         mask = None if one.mask is None else (mask_of(one.mask) > 0).float().to(device)
         pixels = pixels_of(one.image).to(device)
-        return look(eyes, Shown(pixels, mask, lambda shape: stream(shape).to(device), level, mixed))
+        near = None if one.near is None else plane_of(one.near).to(device)
+        return look(eyes, Shown(pixels, mask, lambda shape: stream(shape).to(device), level, mixed, near))
 
     return tuple(seen(walk, one) for walk, one in zip(walked, canvases, strict=True))
 

@@ -109,6 +109,8 @@ def _hashed(use: Pass) -> Pass:
         return use
     if source.picture is not None:
         source = source.model_copy(update={"picture": known(source.picture)})
+    if source.depth is not None:
+        source = source.model_copy(update={"depth": known(source.depth)})
     source = source.model_copy(update={"mixed": tuple(map(known, source.mixed))}) if source.mixed else source
     if source.mask is not None and source.mask.picture is not None:
         picture = known(source.mask.picture)

@@ -24,6 +24,7 @@ class Wishes(TypedDict, total=False):
     start: str | None
     fit: str | None
     extend: Sequence[int] | None
+    depth: str | PathLike[str] | None
     noise_level: int | None
     upscaler: str | None
     redraw: str | None

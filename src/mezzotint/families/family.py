@@ -166,10 +166,10 @@ class Family:
     `texts` are its text encoders in the order in which `condition` joins them, of which a model may come without those
     in `missing`: their states are zeros; `pictures` are its networks that look at a picture, by name, which a model may
     come without. `needs` says what it draws from besides a text (PICTURE, MASK) and `takes` what it may be given beside
-    that (MIX); of these it makes what `look` gives (nothing for text-to-image), and draws `enlarges` times as large as
-    what it is shown. `strength` is how much of such a picture changes where nobody says, `levels` the noise that is put
-    on what is seen of it (None: none is). `upscaler` enlarges pictures of its kind better than a
-    filter does (None: nothing does).
+    that (MIX, NEAR); of these it makes what `look` gives (nothing for text-to-image), and draws `enlarges` times as
+    large as what it is shown. `strength` is how much of such a picture changes where nobody says, `levels` the noise
+    that is put on what is seen of it (None: none is). `upscaler` enlarges pictures of its kind better than a filter
+    does (None: nothing does).
     `head_width` channels make a head of the UNet where shapes alone do not tell; None: every level has the same count.
     `prediction` None: files of this family come in both kinds and one has to be decided for each; `sides` are the
     default width and height by the name of the prediction, where they differ.

@@ -18,8 +18,8 @@ from mezzotint.nets.conditioning import Conditioning
 
 PICTURE, MASK = "a picture", "a mask"
 """What models may need besides a text."""
-MIX = "mix"
-"""What models may be given beside that picture: others like it."""
+MIX, NEAR = "mix", "depth"
+"""What models may be given beside that picture: others like it, or how near each of its places is."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,15 @@ class Levels:
 class Shown:
     """What one picture is drawn from: `pixels` 1 3 H W in -1..1, and the `mask` 1 1 H W, 1 where something new is drawn
     (None: everywhere). `noise` draws unit normal noise of a shape, float32, from the picture's own seed; `level` is how
-    much of it is put on what the model sees. `mixed` are further pictures, each with its weight; `pixels` have 1."""
+    much of it is put on what the model sees. `mixed` are further pictures, each with its weight; `pixels` have 1.
+    `near` 1 1 H W is how near each place is, on any scale (None: nobody knows)."""
 
     pixels: Tensor
     mask: Tensor | None
     noise: Callable[[tuple[int, ...]], Tensor]
     level: int = 0
     mixed: Sequence[tuple[Tensor, float]] = ()
+    near: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)

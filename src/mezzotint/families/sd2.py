@@ -13,7 +13,7 @@ from mezzotint.diffusion.prediction import NOISE, VELOCITY
 from mezzotint.families.family import Defaults, Diffusers, Family, TextPart
 from mezzotint.families.layouts.single_file import DEPTH, IMAGE
 from mezzotint.families.layouts.unet_diffusers import CLASS_EMBEDDING
-from mezzotint.families.look import MASK, MIX, PICTURE, inpainting
+from mezzotint.families.look import MASK, MIX, NEAR, PICTURE, inpainting
 from mezzotint.families.schedules import Betas
 from mezzotint.families.sd1 import AUTOENCODER, LATENT
 from mezzotint.families.sights import VARIED, depth, variation
@@ -87,6 +87,7 @@ SD2_DEPTH = replace(
     pictures=MappingProxyType({DEPTH: DepthGeometry()}),
     look=depth,
     needs=(PICTURE,),
+    takes=frozenset({NEAR}),
     strength=0.8,
     sides=MappingProxyType({}),
     diffusers=Diffusers("StableDiffusionDepth2ImgPipeline", settings=MappingProxyType({})),

@@ -34,12 +34,15 @@ VARIED = Levels(0, LEVELS - 1)
 
 
 def depth(eyes: Eyes, shown: Shown) -> Seen:
-    """How near each place is, at the size of the latent, in -1..1: one channel that joins the latent.
+    """How near each place is, at the size of the latent, in -1..1: one channel that joins the latent. It is estimated
+    where it is not shown.
 
     ldm/data/midas and LatentDepth2ImageDiffusion. Raises BadValue for a model without its depth network.
     """
-    network = _network(eyes, DEPTH, DepthNet)
-    near = network(depth_pixels(shown.pixels, network.geometry.side))
+    near = shown.near
+    if near is None:
+        network = _network(eyes, DEPTH, DepthNet)
+        near = network(depth_pixels(shown.pixels, network.geometry.side))
     size = [side // eyes.factor for side in shown.pixels.shape[-2:]]
     return Seen(Extra(planes=depth_plane(near, size)))
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
@@ -24,6 +24,7 @@ MAX_PIXELS = 256_000_000
 LEAST_SIDE = 8
 MAX_ASPECT = 16
 """How many times longer than wide a picture may be."""
+Made = TypeVar("Made")
 _ORIENTATION = 0x0112
 _SIDEWAYS = (5, 6, 7, 8)
 """The EXIF orientations of pictures that lie on their side."""
@@ -52,7 +53,18 @@ def read_photo(path: Path | str, wanted: tuple[int, int] | None = None) -> Photo
 
     Raises BadPicture for what is no picture of a readable format, is damaged, or has too many or too few pixels.
     """
-    path = Path(path)
+    return _read(Path(path), wanted, _photo)
+
+
+def read_plane(path: Path | str) -> Image.Image:
+    """The brightness of the picture at `path` as numbers ("F", 0..255, of 16 bits with fractions), upright; what is
+    transparent is black. Colour profiles are left out: such a picture is one of measurements. Raises as `read_photo`.
+    """
+    return _read(Path(path), None, _plane)
+
+
+def _read(path: Path, wanted: tuple[int, int] | None, made: Callable[[ImageFile, Path], Made]) -> Made:
+    """What `made` makes of the loaded picture."""
     try:
         with warnings.catch_warnings(action="ignore"), path.open("rb") as file:
             opened = _opened(file, path)
@@ -60,7 +72,7 @@ def read_photo(path: Path | str, wanted: tuple[int, int] | None = None) -> Photo
             if wanted is not None:
                 opened.draft("RGB", wanted)
             opened.load()
-            return _photo(opened, path)
+            return made(opened, path)
     except MezzotintError:
         raise
     except MemoryError:
@@ -138,6 +150,18 @@ def _photo(opened: ImageFile, path: Path) -> Photo:
     )
 
 
+def _plane(opened: ImageFile, path: Path) -> Image.Image:
+    orientation = opened.getexif().get(_ORIENTATION, 1)
+    if opened.mode in _WIDE:
+        levels = _WIDE[opened.mode](np.asarray(opened))
+        _check_numbers(levels, path)
+        return _upright(Image.fromarray(levels.astype(np.float32)), orientation)
+    alpha, grey = _alpha(opened), _colours(opened, path).convert("L")
+    if alpha is not None:
+        grey = Image.composite(grey, Image.new("L", grey.size, 0), alpha)
+    return _upright(grey.convert("F"), orientation)
+
+
 def _alpha(image: Image.Image) -> Image.Image | None:
     """The transparency of a picture, where any of it is not opaque."""
     if not image.has_transparency_data:
@@ -156,9 +180,13 @@ def _colours(image: Image.Image, path: Path) -> Image.Image:
 
 
 def _from_levels(levels: np.ndarray[Any, np.dtype[np.float64]], path: Path) -> Image.Image:
+    _check_numbers(levels, path)
+    return Image.fromarray(levels.clip(0, 255).round().astype(np.uint8), "L")
+
+
+def _check_numbers(levels: np.ndarray[Any, np.dtype[np.float64]], path: Path) -> None:
     if not np.isfinite(levels).all():
         raise BadPicture(path, "has pixels that are no numbers")
-    return Image.fromarray(levels.clip(0, 255).round().astype(np.uint8), "L")
 
 
 def _sixteen(values: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -58,6 +58,14 @@ class MixedPicture(PictureUse):
     weight: Annotated[float, POSITIVE_ZERO, Field(ge=0, le=100)] = 1.0
 
 
+class DepthPicture(PictureUse):
+    """The picture that says how near each place is: white is near, black is far."""
+
+    file: Annotated[
+        PathText, option("depth", "picture of how near each place is, instead of an estimate (white is near)")
+    ]
+
+
 def mixed_from_text(text: str) -> MixedPicture:
     """The picture of `FILE` or `FILE:WEIGHT`. Raises BadValue."""
     found = _WEIGHED.fullmatch(text)
@@ -124,9 +132,10 @@ class Source(Value):
     `strength` is the share of the steps that are walked. `start` is the beginning at strength 1: `noise` alone, or the
     `noised` picture; `kept`: the latent as the pass before left it, in the middle of its way. `fit` is how a picture
     comes to the size of the recipe; `extend` puts new space to its left, top, right and bottom, in pixels. `mixed` are
-    further pictures that are seen with it, by models that draw variations.
-    `noise_level` is for models that see the picture through noise (None: as much as is usual). `upscaler` brings the
-    picture, or what the pass before drew, to the size of this one; with `redraw` no, that is all.
+    further pictures that are seen with it, by models that draw variations; `depth` is what models of depth see of it
+    (None: what they estimate). `noise_level` is for models that see the picture through noise (None: as much as is
+    usual). `upscaler` brings the picture, or what the pass before drew, to the size of this one; with `redraw` no, that
+    is all.
     """
 
     picture: InitPicture | None = None
@@ -148,6 +157,7 @@ class Source(Value):
     ] = (0, 0, 0, 0)
     mask: Mask | None = None
     mixed: Annotated[tuple[MixedPicture, ...], LISTED, Field(max_length=MAX_MIXED)] = ()
+    depth: DepthPicture | None = None
     noise_level: Annotated[
         int | None, option("noise_level", "noise on what the model sees of the picture", least=0, most=1000)
     ] = None
