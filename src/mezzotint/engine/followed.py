@@ -15,25 +15,28 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from mezzotint.diffusion.noise import seed_for, torch_stream
 from mezzotint.diffusion.plan import Plan
 from mezzotint.engine.canvas import Size
 from mezzotint.engine.following import Follower, adapter, controlnet, image_prompt, joint_control, union
+from mezzotint.engine.ground import encoded, pixels_of
 from mezzotint.engine.model import Opened
 from mezzotint.engine.pictures import opened_picture
+from mezzotint.engine.reference import Looking, reference
 from mezzotint.engine.scene import Left, Scene
 from mezzotint.engine.shown import WHITE, hints, latents, levels, stacked, where
-from mezzotint.engine.tiling import left_to_wrap
+from mezzotint.engine.tiling import for_picture, left_to_wrap
 from mezzotint.engine.walk import ROUNDING, Walk
 from mezzotint.nets.control_union import ControlUnion
 from mezzotint.nets.controlnet import ControlNet
 from mezzotint.nets.image_prompt import ImagePrompt, MlpProjection, Resampler, VectorProjection
 from mezzotint.nets.mmdit_control import MMDiTControl
 from mezzotint.nets.t2i_adapter import T2IAdapter
-from mezzotint.nets.unet import UNet
+from mezzotint.nets.unet import UNet, UNetGeometry
 from mezzotint.nets.vision import ClipVision
 from mezzotint.nets.vision_input import clip_pixels
 from mezzotint.nets.wrapping import wrapped
-from mezzotint.values.controls import KINDS, ControlUse, ImagePromptUse
+from mezzotint.values.controls import KINDS, REFERENCE, ControlUse, ImagePromptUse
 from mezzotint.values.errors import BadModelFile, BadValue
 
 
@@ -48,7 +51,7 @@ def followed(
     asked = Asked(opened, walked, drawn_on, left, plan)
     followers: list[Follower] = []
     for _, alike in groupby((one for one in use.controls if one.weight != 0), _together):
-        followers += _controls(asked, tuple(alike))
+        followers += _controls(asked, tuple(alike), len(followers))
     for number, one in enumerate(use.image_prompts):
         if one.weight != 0:
             followers.append(_image_prompt(asked, one, f"image_prompt.{number}"))
@@ -91,8 +94,10 @@ def _together(use: ControlUse) -> ControlUse:
     return use.model_copy(update={"picture": None, "hint": None, "shows": None, "weight": 1.0})
 
 
-def _controls(asked: Asked, uses: Sequence[ControlUse]) -> list[Follower]:
-    """What follows for controls of one network, start, stop, mode and blocks."""
+def _controls(asked: Asked, uses: Sequence[ControlUse], number: int) -> list[Follower]:
+    """What follows for controls of one network, start, stop, mode and blocks, the first of them that of this number."""
+    if uses[0].file == REFERENCE:
+        return [_reference(asked, one, f"{REFERENCE}.{number + i}") for i, one in enumerate(uses)]
     net = asked.opened.controls.control(uses[0])
     if not isinstance(net, ControlUnion):
         return [_control(asked, net, one) for one in uses]
@@ -129,6 +134,25 @@ def _control(asked: Asked, net: ControlNet | T2IAdapter | MMDiTControl, use: Con
     hint = asked.hint(use, factor, partial(levels, pixels=net.geometry.pixels)).to(weight)
     unet = opened.model.denoiser.geometry
     return Follower(first, end, partial(adapter, wrapped(net, wraps), unet, hint, factor, use))
+
+
+def _reference(asked: Asked, use: ControlUse, name: str) -> Follower:
+    walk = asked.walked[0]
+    drawing = for_picture(asked.opened, walk)
+    model, family = drawing.model, drawing.model.family
+    if isinstance(family.denoiser, UNetGeometry) and family.unet.in_channels != family.latent.channels:
+        told = f"{family.title} is shown a picture of its own, and cannot look at a reference"
+        raise BadValue("control", told, "use a model that draws from a text")
+    device = next(model.autoencoder.parameters()).device
+
+    def see(image: Image.Image) -> Tensor:
+        return encoded(drawing, pixels_of(image).to(device), walk.use.tiling)
+
+    clean = asked.hint(use, family.latent.factor, see)
+    streams = [torch_stream(seed_for(one.seed, REFERENCE)) for one in asked.walked]
+    noise = torch.stack([stream(tuple(clean.shape[1:])) for stream in streams]).to(clean)
+    looking = Looking(model.denoiser, model.prediction, clean, noise)
+    return Follower(*asked.span(use), partial(reference, looking, use, name))
 
 
 def _image_prompt(asked: Asked, use: ImagePromptUse, name: str) -> Follower:

@@ -14,7 +14,8 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from mezzotint.diffusion.denoise import EMPTY, NEGATIVE
+from mezzotint.diffusion.denoise import EMPTY, NEGATIVE, Request
+from mezzotint.diffusion.path import Level
 from mezzotint.diffusion.tiles import Tile
 from mezzotint.nets.conditioning import Conditioning, Inject, Stream
 from mezzotint.nets.control_union import ControlUnion
@@ -34,13 +35,14 @@ logarithm to 1 in the middle (lllyasviel/ControlNet: 0.825 ** (12 - i) for its 1
 @dataclass(frozen=True, eq=False)
 class Rows:
     """The rows of one call of the network: its `x` B C h w, `t` B and `cond`; for each the place of its `picture` among
-    G (int64 B), and whether its text is a `negative` one (bool B)."""
+    G (int64 B), and whether its text is a `negative` one (bool B); the `level` of all."""
 
     x: Tensor
     t: Tensor
     cond: Conditioning
     pictures: Tensor
     negative: Tensor
+    level: Level
 
     def only(self, rows: Tensor) -> "Rows":
         """Those of the rows (int64)."""
@@ -49,13 +51,11 @@ class Rows:
             None if v is None else v[rows] for v in (cond.pooled, cond.numbers, cond.planes)
         )
         kept = Conditioning(cond.tokens[rows], pooled, numbers, planes)
-        return Rows(self.x[rows], self.t[rows], kept, self.pictures[rows], self.negative[rows])
+        return Rows(self.x[rows], self.t[rows], kept, self.pictures[rows], self.negative[rows], self.level)
 
 
 Adds = Callable[[Rows], Inject]
 """What one network adds in one call."""
-Following = Callable[[int, Rows], Inject]
-"""`(number of the step, rows) -> all that is added`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +68,12 @@ class Follower:
     over: Callable[[Sequence[Tile] | None], Adds]
 
 
-def following(followers: Sequence[Follower], tiles: Sequence[Tile] | None) -> Following:
+def following(followers: Sequence[Follower], tiles: Sequence[Tile] | None) -> Adds:
     """What all `followers` together add to the pictures at `tiles`."""
     ready = [(follower, follower.over(tiles)) for follower in followers]
 
-    def add(step: int, rows: Rows) -> Inject:
-        found = Inject()
+    def add(rows: Rows) -> Inject:
+        found, step = Inject(), rows.level.step
         for follower, adds in ready:
             if follower.first <= step and step + 1 <= follower.end:
                 found = found.beside(adds(rows))
@@ -82,12 +82,11 @@ def following(followers: Sequence[Follower], tiles: Sequence[Tile] | None) -> Fo
     return add
 
 
-def rows_of(
-    x: Tensor, t: Tensor, cond: Conditioning, places: Tensor, texts: Sequence[str], count: int
-) -> Rows:
-    """The rows at `places` among K `count`, of K `texts`."""
-    negative = torch.tensor([text in (NEGATIVE.text, EMPTY.text) for text in texts], device=places.device)
-    return Rows(x, t, cond, places % count, negative[places // count])
+def rows_of(x: Tensor, t: Tensor, cond: Conditioning, places: Tensor, request: Request, count: int) -> Rows:
+    """The rows at `places` among K `count`, of the K texts of a request."""
+    told = [text in (NEGATIVE.text, EMPTY.text) for text in request.texts]
+    negative = torch.tensor(told, device=places.device)
+    return Rows(x, t, cond, places % count, negative[places // count], request.level)
 
 
 def cut(planes: Tensor, tiles: Sequence[Tile] | None, factor: int) -> Tensor:

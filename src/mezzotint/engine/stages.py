@@ -35,7 +35,7 @@ from mezzotint.diffusion.samplers.registry import SAMPLERS
 from mezzotint.diffusion.samplers.step import Step, Tuning
 from mezzotint.diffusion.spacings import SPACINGS
 from mezzotint.diffusion.tiles import Tile
-from mezzotint.engine.following import Follower, Following, following, rows_of
+from mezzotint.engine.following import Adds, Follower, following, rows_of
 from mezzotint.engine.ground import Ground
 from mezzotint.engine.guiding import Guiding
 from mezzotint.engine.model import Opened
@@ -202,7 +202,7 @@ def settled(latent: Tensor, family: Family, ground: Ground | None) -> Tensor:
 
 
 def _call(
-    opened: Opened, steered: Steering, inject: Mapping[str, Inject], count: int, add: Following
+    opened: Opened, steered: Steering, inject: Mapping[str, Inject], count: int, add: Adds
 ) -> RequestCall:
     """One call of the network for every length of text, which is one call for most prompts."""
     network, dtype = opened.model.denoiser, opened.dtype
@@ -221,8 +221,9 @@ def _call(
         for places, cond in placed:
             rows = slice(None) if len(placed) == 1 else places
             x, at = inputs[rows], times[rows]
-            added = add(request.level.step, rows_of(x, at, cond, places, request.texts, count))
-            parts.append((places, network(x, at, cond, touch.beside(added))))
+            added = add(rows_of(x, at, cond, places, request, count))
+            # What a guide computes instead of an attention is not to be what a reference makes of it.
+            parts.append((places, network(x, at, cond, added.beside(touch))))
         output = parts[0][1] if len(parts) == 1 else _whole(parts, copies * count)
         taps = {site: tap.reshape(copies, count, *tap.shape[1:]) for site, tap in output.taps.items()}
         return Reply(output.sample.reshape(copies, count, *output.sample.shape[1:]), taps)

@@ -7,12 +7,13 @@ Shapes: B batch, H heads, T queries, S keys and values, D width of a head.
 """
 
 from collections.abc import Iterable, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mezzotint.nets.conditioning import Attending, Grid, Inject, Stream
+from mezzotint.nets.conditioning import Attending, Grid, Inject, Memory, Pair, Stream
 from mezzotint.values.errors import BadValue
 
 
@@ -44,25 +45,29 @@ def attend(q: Tensor, k: Tensor, v: Tensor, site: str, mask: Tensor | None = Non
 
 @dataclass(frozen=True)
 class Within:
-    """What others do in the attentions of one forward: `streams` and `attend` of the `Inject`; the attentions whose
-    maps are put into `maps` for its `taps`; and the size of the picture where it is."""
+    """What others do in the attentions of one forward: `streams`, `attend` and `memories` of the `Inject`; the
+    attentions whose maps are put into `maps` for its `taps`, and those whose keys and values into `pairs` for its
+    `recalled`; and the size of the picture where it is."""
 
     streams: tuple[Stream, ...]
     attend: Mapping[str, Attending]
     taps: frozenset[str]
     maps: MutableMapping[str, Tensor]
+    memories: tuple[Memory, ...]
+    recalled: frozenset[str]
+    pairs: MutableMapping[str, Pair]
     rows: int = 0
     columns: int = 0
 
     def at(self, rows: int, columns: int) -> "Within":
         """The same on another grid, with the masks of its streams resized."""
         streams = tuple(stream.at(rows, columns) for stream in self.streams)
-        return Within(streams, self.attend, self.taps, self.maps, rows, columns)
+        return replace(self, streams=streams, rows=rows, columns=columns)
 
 
 def nothing_within() -> Within:
     """Nobody does anything."""
-    return Within((), {}, frozenset(), {})
+    return Within((), {}, frozenset(), {}, (), frozenset(), {})
 
 
 def within_of(inject: Inject | None, sites: frozenset[str], own: frozenset[str]) -> Within:
@@ -70,20 +75,58 @@ def within_of(inject: Inject | None, sites: frozenset[str], own: frozenset[str])
     its `own`. Raises BadValue for other sites."""
     if inject is None:
         return nothing_within()
-    for word, named, known in (("attend", inject.attend.keys(), sites), ("taps", inject.taps, own)):
+    memories = tuple(inject.memories.values())
+    asked = (
+        ("attend", inject.attend.keys(), sites),
+        ("taps", inject.taps, own),
+        ("recalled", inject.recalled, own),
+        *(("memories", memory.pairs.keys(), own) for memory in memories),
+    )
+    for word, named, known in asked:
         unknown = sorted(named - known)
         if unknown:
             raise BadValue(word, f"no attention {unknown[0]!r}", "use a site of this network")
-    return Within(tuple(inject.streams.values()), inject.attend, inject.taps, {})
+    streams = tuple(inject.streams.values())
+    return Within(streams, inject.attend, inject.taps, {}, memories, inject.recalled, {})
 
 
 def attend_within(q: Tensor, k: Tensor, v: Tensor, site: str, within: Within) -> Tensor:
-    """`attend` with all that others do at this site: B H T D, B H S D, B H S D -> B H T D."""
-    changed = within.attend.get(site)
-    mixed = attend(q, k, v, site) if changed is None else changed(q, k, v, Grid(within.rows, within.columns))
+    """`attend` with all that others do at this site: B H T D, B H S D, B H S D -> B H T D. What is computed instead of
+    the attention has no memories."""
+    changed, grid = within.attend.get(site), Grid(within.rows, within.columns)
+    mixed = (
+        attend(q, *remembering(k, v, within.memories, site)) if changed is None else changed(q, k, v, grid)
+    )
     if site in within.taps:
-        within.maps[site] = attention_map(q, k, Grid(within.rows, within.columns))
+        within.maps[site] = attention_map(q, k, grid)
+    if site in within.recalled:
+        within.pairs[site] = k[:, :, : grid.size], v[:, :, : grid.size]
     return attend_streams(mixed, q, within.streams, site)
+
+
+def remembering(
+    k: Tensor, v: Tensor, memories: Iterable[Memory], site: str
+) -> tuple[Tensor, Tensor, str, Tensor | None]:
+    """The rest of what `attend` takes: keys and values B H S D with those of the memories that there are behind them,
+    the site, and how much these count: a weight w multiplies what softmax weighs, as log w added to the scores."""
+    there = [memory for memory in memories if site in memory.pairs]
+    if not there:
+        return k, v, site, None
+    pairs = [memory.pairs[site] for memory in there]
+    keys, values = (
+        torch.cat([k, *(pair[0] for pair in pairs)], 2),
+        torch.cat([v, *(pair[1] for pair in pairs)], 2),
+    )
+    if all(memory.weight is None for memory in there):
+        return keys, values, site, None
+    mask = k.new_zeros(k.shape[0], 1, 1, keys.shape[2])
+    start = k.shape[2]
+    for memory, pair in zip(there, pairs, strict=True):
+        end = start + pair[0].shape[2]
+        if memory.weight is not None:
+            mask[..., start:end] = memory.weight.to(k).log().reshape(-1, 1, 1, 1)
+        start = end
+    return keys, values, site, mask
 
 
 def attention_map(q: Tensor, k: Tensor, grid: Grid) -> Tensor:

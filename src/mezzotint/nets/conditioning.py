@@ -53,6 +53,27 @@ def _no_streams() -> Mapping[str, Stream]:
     return MappingProxyType({})
 
 
+Pair = tuple[Tensor, Tensor]
+"""Keys and values of one attention, B H S D each."""
+
+
+def _no_pairs() -> Mapping[str, Pair]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Keys and values that stand beside a site's own, in one attention with them: `pairs` by site. `weight` () or B is
+    how much each of them counts for one of its own; 0 is not at all, None is 1."""
+
+    pairs: Mapping[str, Pair]
+    weight: Tensor | None = None
+
+
+def _no_memories() -> Mapping[str, Memory]:
+    return MappingProxyType({})
+
+
 @dataclass(frozen=True)
 class Grid:
     """The pixels (or patches) of a picture inside a network; its first rows * columns tokens are these, row by row."""
@@ -80,13 +101,16 @@ class Inject:
     of that name (ControlNet, Zhang et al. 2023) or on the way down (T2I-Adapter), broadcast to the shape of its
     site; `streams` by the name of who adds them, each with extra attention at the sites it names; `attend` what
     is computed at a site instead of its attention (Ahn et al. 2024); `skips` blocks that are left out, `taps` the
-    attentions of the picture to itself whose maps are wanted."""
+    attentions of the picture to itself whose maps are wanted. `memories` by the name of who adds them stand in
+    attentions of the picture to itself, and `recalled` are those whose keys and values are wanted."""
 
     residuals: Mapping[str, Tensor] = field(default_factory=_no_tensors)
     streams: Mapping[str, Stream] = field(default_factory=_no_streams)
     attend: Mapping[str, Attending] = field(default_factory=_no_attending)
     skips: frozenset[str] = frozenset()
     taps: frozenset[str] = frozenset()
+    memories: Mapping[str, Memory] = field(default_factory=_no_memories)
+    recalled: frozenset[str] = frozenset()
 
     def beside(self, other: "Inject") -> "Inject":
         """Both at once: residuals of one site are summed; what `other` computes instead of an attention wins."""
@@ -99,13 +123,16 @@ class Inject:
             MappingProxyType({**self.attend, **other.attend}),
             self.skips | other.skips,
             self.taps | other.taps,
+            MappingProxyType({**self.memories, **other.memories}),
+            self.recalled | other.recalled,
         )
 
 
 @dataclass(frozen=True)
 class Output:
-    """What a network gives: `sample` B C H W, and `taps` by site, those that were asked for: B heads T rows columns,
-    how much each of T pixels looks at each pixel."""
+    """What a network gives: `sample` B C H W, and by site what was asked for: `taps` B heads T rows columns, how much
+    each of T pixels looks at each pixel, and `pairs`, the keys and values of the pixels."""
 
     sample: Tensor
     taps: Mapping[str, Tensor] = field(default_factory=_no_tensors)
+    pairs: Mapping[str, Pair] = field(default_factory=_no_pairs)

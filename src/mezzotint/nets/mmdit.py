@@ -173,7 +173,9 @@ class MMDiT(Stem):
                 h, context = block(h, context, vector, within)
             h = _added(h, residuals, f"blocks.{i}")
         shift, scale = self.modulation_out(vector)[:, None].chunk(2, dim=-1)
-        return Output(self._planes(self.out(modulated(h, shift, scale)), rows, columns), within.maps)
+        return Output(
+            self._planes(self.out(modulated(h, shift, scale)), rows, columns), within.maps, within.pairs
+        )
 
     def _within(self, inject: Inject | None) -> Within:
         """What an injection does in the attentions, all of whose sites this network has."""

@@ -258,7 +258,7 @@ class UNet(UNetEncoder):
         skips = [added(skip, residuals, f"down.{i}") for i, skip in enumerate(skips)]
         for level in self.up:
             h = level(h, skips, time, text, within)
-        return Output(self.conv_out(normed_silu(self.norm_out, h)), within.maps)
+        return Output(self.conv_out(normed_silu(self.norm_out, h)), within.maps, within.pairs)
 
     def _within(self, inject: Inject | None) -> Within:
         """What an injection does in the attentions, all of whose sites this network has."""

@@ -39,6 +39,7 @@ class _Control(Value):
     mode: ModeName = ControlUse.model_fields["mode"].default
     blocks: Blocks | None = None
     shows: KindName | None = None
+    fidelity: Share | None = None
 
 
 class _ImagePrompt(Value):
@@ -70,6 +71,7 @@ def control_from_text(text: str) -> ControlUse:
         mode=said.mode,
         blocks=said.blocks,
         shows=said.shows,
+        fidelity=said.fidelity,
     )
 
 

@@ -15,8 +15,12 @@ from mezzotint.values.source import PictureUse, Sha256
 from mezzotint.values.value import LISTED, POSITIVE_ZERO, Value, one_of, plain_text
 
 MAX_CONTROLS = 8
+REFERENCE = "reference"
+"""The name of the control that has no network: the model itself looks at the picture."""
 MAX_PICTURES = 16
 """The most pictures of one image prompt."""
+FIDELITY = 0.5
+"""That of a reference that says none (Mikubill/sd-webui-controlnet)."""
 MODES = ("balanced", "prompt", "control")
 """Which of both counts for more where prompt and hint disagree."""
 
@@ -66,6 +70,9 @@ class ControlUse(Value):
     with "control" it does not work on the negative prompt besides, so that the hint counts for more. `blocks` are
     weights for everything that it adds, in that order and the middle last. `shows` is the kind of the hint (None: what
     `hint` makes), for networks that have to be told. `sha256`, that of the network's file, is verified when given.
+
+    The `file` "reference" is no network: the model looks at the picture besides at its own. Its `fidelity` (None: 0.5)
+    is how much less the negative prompt sees of it; the modes "prompt" and "control" are 0 and 1 of that.
     """
 
     file: FileText
@@ -77,11 +84,32 @@ class ControlUse(Value):
     mode: ModeName = MODES[0]
     blocks: Blocks | None = None
     shows: KindName | None = None
+    fidelity: Share | None = None
     sha256: Sha256 | None = None
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         return _in_order(self, self.start, self.stop)
+
+    @model_validator(mode="after")
+    def _of_use(self) -> Self:
+        if self.file != REFERENCE:
+            if self.fidelity is not None:
+                raise BadValue("control fidelity", "only a reference has one", "leave it out")
+            return self
+        if self.weight < 0:
+            raise BadValue("control weight", "a reference counts or does not", "use 0 to 10")
+        given = {"blocks": self.blocks, "shows": self.shows, "sha256": self.sha256}
+        for name, value in given.items():
+            if value is not None:
+                raise BadValue(f"control {name}", "a reference has no network that it is for", "leave it out")
+        return self
+
+    @property
+    def kept_from_negative(self) -> float:
+        """Of a reference, how much less the negative prompt sees of it, 0..1."""
+        own = FIDELITY if self.fidelity is None else self.fidelity
+        return {"prompt": 0.0, "control": 1.0}.get(self.mode, own)
 
     @property
     def shown(self) -> str | None:

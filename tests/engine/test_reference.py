@@ -1,0 +1,188 @@
+"""A reference in a run: what it changes and what it leaves, on toys and on the embedded model."""
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from engine.recipes import draw, pixels, recipe
+from families.reduced import LETTERS, SMALL2, SMALL_XL, like
+from mezzotint.engine.engine import Engine
+from mezzotint.engine.reference import weight_of
+from mezzotint.families import toy
+from mezzotint.families.export import export_diffusers
+from mezzotint.families.sd1 import SD1_INPAINTING
+from mezzotint.values.control_text import control_from_text
+from mezzotint.values.errors import BadValue, MezzotintError
+from parity.test_pipeline_sd3 import FAMILIES as SD3
+from parity.test_pipeline_xl import lettered
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return Engine("cpu", 1)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reference")
+    photo = Image.new("RGB", (48, 48), (250, 240, 200))
+    ImageDraw.Draw(photo).ellipse((8, 8, 40, 36), fill=(200, 30, 40))
+    photo.save(folder / "photo.png")
+    photo.rotate(90).point(lambda level: 255 - level).save(folder / "other.png")
+    half = Image.new("L", (48, 48), 0)
+    half.paste(255, (24, 0, 48, 48))
+    half.save(folder / "mask.png")
+    return folder
+
+
+def control(files, settings="", picture="photo"):
+    return f"reference:image={files / picture}.png{settings}"
+
+
+def levels(engine, **wishes):
+    return np.asarray(draw(engine, recipe(**{"steps": 4, **wishes})).image, dtype=int)
+
+
+def drawn(engine, **wishes):
+    return hashlib.sha256(levels(engine, **wishes).tobytes()).hexdigest()
+
+
+def test_it_changes_the_picture_and_each_setting_is_seen(engine, files):
+    both = [control(files), control(files, picture="other")]
+    found = [
+        drawn(engine),
+        drawn(engine, control=[control(files)]),
+        drawn(engine, control=[control(files, picture="other")]),
+        drawn(engine, control=[control(files, ",weight=0.5")]),
+        drawn(engine, control=[control(files, ",weight=3")]),
+        drawn(engine, control=[control(files, ",fidelity=0.2")]),
+        drawn(engine, control=[control(files, ",mode=prompt")]),
+        drawn(engine, control=[control(files, ",mode=control")]),
+        drawn(engine, control=[control(files, ",stop=0.5")]),
+        drawn(engine, control=[control(files, ",start=0.5")]),
+        drawn(engine, control=[control(files, ",hint=blur:3")]),
+        drawn(engine, control=both),
+    ]
+    assert len(set(found)) == len(found)
+    assert np.abs(levels(engine, control=both) - levels(engine, control=both[::-1])).max() <= 1
+
+
+@pytest.mark.parametrize("settings", [",weight=0", ",start=0.9,stop=0.95"])
+def test_what_has_no_weight_or_no_step_changes_no_bit(engine, files, settings):
+    assert drawn(engine, control=[control(files, settings)]) == drawn(engine)
+
+
+def test_a_small_weight_changes_little(engine, files):
+    """The way from nothing to all of it has no step."""
+    plain = levels(engine)
+    changes = [
+        np.abs(levels(engine, control=[control(files, f",weight={weight}")]) - plain).mean()
+        for weight in (1e-6, 0.01, 1)
+    ]
+    assert changes[0] < 0.01 < changes[1] < changes[2]
+
+
+def test_it_costs_one_more_call_in_its_steps(engine, files, monkeypatch):
+    network = engine._models.get(recipe().passes[0].model, "float32").model.denoiser
+    calls, forward = [], network.forward
+
+    def counting(x, *rest):
+        calls.append(len(x))
+        return forward(x, *rest)
+
+    monkeypatch.setattr(network, "forward", counting)
+    drawn(engine, control=[control(files, ",stop=0.5")])
+    assert calls == [2] * 6
+
+
+@pytest.mark.parametrize("mode", ["exact", "fast"])
+def test_a_batch_is_drawn_as_each_alone(engine, files, mode):
+    wishes = {"control": [control(files)], "numerics": mode}
+    recipes = [recipe(text, seed=seed, **wishes) for text, seed in (("a", 1), ("a red apple", 2))]
+    together = pixels(engine, recipes)
+    alone = [pixels(engine, [one])[0] for one in recipes]
+    if mode == "exact":
+        assert together == alone
+    for one, other in zip(together, alone, strict=True):
+        parts = (np.frombuffer(part, dtype=np.uint8).astype(int) for part in (one, other))
+        assert np.abs(np.subtract(*parts)).max() <= 1
+
+
+def test_with_masks_tiles_passes_seams_and_guides(engine, files):
+    each = [
+        {"image": files / "photo.png", "mask": files / "mask.png"},
+        {"width": 64, "height": 48, "tile": 32, "tile_overlap": 16},
+        {"seamless": "both"},
+        {"then": ["scale=1.5,strength=0.6"]},
+        {"guide": ["pag:2"], "negative": "blue"},
+        {"guide": ["sag:1"], "negative": "blue"},
+        {"sampler": "heun"},
+    ]
+    for wishes in each:
+        found = {drawn(engine, control=[control(files, picture=one)], **wishes) for one in ("photo", "other")}
+        assert len(found | {drawn(engine, **wishes)}) == 3, wishes
+    wishes = {"width": 64, "height": 48, "control": [control(files)]}
+    assert drawn(engine, **wishes, tile=64) == drawn(engine, **wishes)
+
+
+@pytest.mark.parametrize(
+    "family", [SMALL_XL, SMALL2, SD3["sd3-medium"], SD3["sd3.5-medium"]], ids=lambda one: one.name
+)
+def test_every_family_that_draws_from_a_text_looks_at_one(engine, files, family, tmp_path):
+    family = family if family.name.startswith("sd3") else lettered(family)
+    export_diffusers(toy.make(family), tmp_path / "model")
+    wishes = {"model": str(tmp_path / "model"), "width": 32, "height": 32, "steps": 2}
+    found = {drawn(engine, control=[control(files, picture=one)], **wishes) for one in ("photo", "other")}
+    assert len(found | {drawn(engine, **wishes)}) == 3
+
+
+def test_a_model_that_is_shown_a_picture_refuses(engine, files, tmp_path):
+    export_diffusers(toy.make(like(SD1_INPAINTING, LETTERS)), tmp_path / "inpaint")
+    wishes = {"model": str(tmp_path / "inpaint"), "image": files / "photo.png", "mask": files / "mask.png"}
+    with pytest.raises(MezzotintError, match="cannot look at a reference"):
+        draw(engine, recipe(control=[control(files)], width=32, height=32, **wishes))
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (",weight=-1", "counts or does not"),
+        (",blocks=1+1", "no network that it is for"),
+        (",shows=depth", "no network that it is for"),
+        (",fidelity=2", "out of range"),
+    ],
+)
+def test_what_is_wrong_is_said(files, settings, told):
+    with pytest.raises(BadValue, match=told):
+        control_from_text(control(files, settings))
+
+
+def test_only_a_reference_has_a_fidelity():
+    with pytest.raises(BadValue, match="only a reference has one"):
+        control_from_text("net.safetensors:fidelity=0.5")
+
+
+@pytest.mark.parametrize(
+    ("settings", "weights"),
+    [
+        ("", [1.0, 0.5]),
+        ("fidelity=0.2,weight=2", [2.0, 1.6]),
+        ("mode=control", [1.0, 0.0]),
+        ("mode=prompt,weight=3", [3.0, 3.0]),
+        ("mode=prompt", None),
+        ("fidelity=0", None),
+    ],
+)
+def test_the_negative_prompt_sees_less_of_it(settings, weights):
+    found = weight_of(control_from_text(f"reference:{settings}"), torch.tensor([False, True]))
+    assert weights == (None if found is None else pytest.approx(found.tolist()))
+    alone = weight_of(control_from_text("reference"), torch.tensor([False]))
+    assert alone is None
+
+
+def test_the_embedded_model_looks_at_one(engine, files):
+    wishes = {"model": "mini", "steps": 2, "width": 64, "height": 64}
+    assert drawn(engine, control=[control(files)], **wishes) != drawn(engine, **wishes)
