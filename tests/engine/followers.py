@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from torch import Tensor, nn
 
-from mezzotint.adapters.image_prompt import PLAIN, PLUS, written
+from mezzotint.adapters.image_prompt import FACE, FULL_FACE, PLAIN, PLUS, Form, written
 from mezzotint.families.layouts import (
     control_union,
     controlnet,
@@ -17,7 +17,7 @@ from mezzotint.families.layouts import (
 from mezzotint.families.toy import TOY, random_weight
 from mezzotint.nets.control_union import ControlUnion, UnionGeometry
 from mezzotint.nets.controlnet import ControlNet, ControlNetGeometry
-from mezzotint.nets.image_prompt import ImagePrompt, Resampler, VectorProjection, text_sites
+from mezzotint.nets.image_prompt import ImagePrompt, MlpProjection, Resampler, VectorProjection, text_sites
 from mezzotint.nets.mmdit_control import LENT, MMDiTControl, MMDiTControlGeometry
 from mezzotint.nets.t2i_adapter import AdapterGeometry, T2IAdapter
 from mezzotint.nets.unet import UNetGeometry
@@ -85,8 +85,19 @@ def image_prompt_file(path: Path, unet: UNetGeometry = TOY.denoiser, plus: bool 
     """An IP-Adapter at `path`, with its tower in the folder `image_encoder` beside it."""
     width = unet.context
     projection = Resampler(TOWER.width, width, 64, 1, tokens=5) if plus else VectorProjection(20, width)
-    net = ImagePrompt(projection, width, text_sites(unet))
-    filled(net)
-    save_tensors(written(net, PLUS if plus else PLAIN), path)
+    return _prompt_file(path, unet, projection, PLUS if plus else PLAIN)
+
+
+def face_file(path: Path, unet: UNetGeometry = TOY.denoiser, recognised: bool = False) -> Path:
+    """The same for faces: full-face, or one that reads the vector of a face recogniser."""
+    width, seen = unet.context, TOWER.width
+    if recognised:
+        return _prompt_file(path, unet, MlpProjection(seen, 2 * seen, width, 4), FACE)
+    return _prompt_file(path, unet, MlpProjection(seen, seen, width), FULL_FACE)
+
+
+def _prompt_file(path: Path, unet: UNetGeometry, projection: nn.Module, form: Form) -> Path:
+    net = filled(ImagePrompt(projection, unet.context, text_sites(unet)))
+    save_tensors(written(net, form), path)
     tower_folder(path.parent / "image_encoder")
     return path

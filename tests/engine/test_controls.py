@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from engine.followers import adapter_file, controlnet_file, image_prompt_file, weights
+from engine.followers import adapter_file, controlnet_file, face_file, image_prompt_file, weights
 from engine.recipes import draw, pixels, recipe
 from families.reduced import JOINT
 from mezzotint.engine.control_nets import ControlNets
@@ -39,6 +39,8 @@ def files(tmp_path_factory):
     image_prompt_file(folder / "ip.safetensors")
     (folder / "plus").mkdir()
     image_prompt_file(folder / "plus" / "ip-plus.safetensors", plus=True)
+    face_file(folder / "plus" / "full-face.safetensors")
+    face_file(folder / "plus" / "recognised.safetensors", recognised=True)
     photo = Image.new("RGB", (48, 48), (250, 240, 200))
     ImageDraw.Draw(photo).ellipse((8, 8, 40, 36), fill=(200, 30, 40))
     photo.save(folder / "photo.png")
@@ -83,6 +85,7 @@ def test_each_of_them_changes_the_picture_and_no_two_do_the_same(engine, files):
         drawn(engine, image_prompt=[prompt(files)]),
         drawn(engine, image_prompt=[prompt(files, picture="other")]),
         drawn(engine, image_prompt=[prompt(files, net="plus/ip-plus")]),
+        drawn(engine, image_prompt=[prompt(files, net="plus/full-face")]),
         drawn(engine, image_prompt=[prompt(files, f",mask={files / 'mask.png'}")]),
         drawn(engine, image_prompt=[prompt(files)], control=[control(files)]),
     ]
@@ -242,6 +245,11 @@ def refusal(engine, **wishes):
         ("image_prompt", "net.safetensors", "names no picture"),
         ("image_prompt", "net.safetensors:photo.png", "give it with --control"),
         ("image_prompt", "nowhere:photo.png", "no model 'nowhere'"),
+        (
+            "image_prompt",
+            "plus/recognised.safetensors:photo.png",
+            "vectors of a face recogniser.*plus-face or",
+        ),
         ("image_prompt", "ip.safetensors:photo.png,encoder=nowhere", "no model 'nowhere'"),
         ("image_prompt", "ip.safetensors:nowhere.png", "no such file"),
         ("model", "net.safetensors", "give it with --control"),

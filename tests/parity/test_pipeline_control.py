@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from engine.followers import TOWER, adapter_file, controlnet_file, image_prompt_file
+from engine.followers import TOWER, adapter_file, controlnet_file, face_file, image_prompt_file
 from families.reduced import SMALL_XL
 from mezzotint.engine.api import draw
 from mezzotint.engine.compose import compose
@@ -42,6 +42,8 @@ def files(tmp_path_factory):
     image_prompt_file(folder / "ip.safetensors")
     (folder / "plus").mkdir()
     image_prompt_file(folder / "plus" / "ip.safetensors", plus=True)
+    (folder / "full-face").mkdir()
+    face_file(folder / "full-face" / "ip.safetensors")
     export_diffusers(toy.make(lettered(SMALL_XL)), folder / "xl")
     controlnet_file(folder / "xl.safetensors", lettered(SMALL_XL).denoiser, hint=hint_of_xl())
     for side in (64, 24):
@@ -184,7 +186,7 @@ def test_a_t2i_adapter(files):
     assert same(mine, reference, ours("toy"))
 
 
-@pytest.mark.parametrize("kind", [".", "plus"])
+@pytest.mark.parametrize("kind", [".", "plus", "full-face"])
 def test_an_ip_adapter(files, kind):
     from diffusers import StableDiffusionPipeline
     from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection

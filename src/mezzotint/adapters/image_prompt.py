@@ -23,6 +23,7 @@ from mezzotint.weights.files import InMemory, TensorSource
 from mezzotint.weights.layout import Layout
 
 IP_ADAPTERS = "use an IP-Adapter, plain, plus, plus-face or full-face"
+FACES = "use ip-adapter-plus-face or ip-adapter-full-face, which need no face recogniser"
 HEAD_WIDTH = 64
 """Of the attention in the projection of IP-Adapter Plus, in every published file."""
 
@@ -86,7 +87,7 @@ def form_of(source: TensorSource) -> Form:
             raise BadModelFile(
                 source.path,
                 f"is an IP-Adapter of the kind {kind}: it cannot be used",
-                hint="use ip-adapter-plus-face or ip-adapter-full-face, which need no face recogniser",
+                hint=FACES,
             )
     for form in FORMS:
         if form.marker in source:

@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from mezzotint.adapters.image_prompt import FACES
 from mezzotint.diffusion.noise import seed_for, torch_stream
 from mezzotint.diffusion.plan import Plan
 from mezzotint.engine.canvas import Size
@@ -176,6 +177,9 @@ def _tokens(
     A plain one reads the tower's vector, and knows no picture as zeros; the others read the states before its last
     layer, and know no picture as one of zeros (tencent-ailab/IP-Adapter, ip_adapter.py).
     """
+    if isinstance(net.projection, MlpProjection) and net.projection.spread:
+        told = "reads the vectors of a face recogniser (insightface), which is no part of this program"
+        raise BadModelFile(use.file, told, FACES)
     weight = next(tower.parameters())
     pixels = clip_pixels(pictures, tower.geometry.side).to(weight)
     if isinstance(net.projection, VectorProjection):

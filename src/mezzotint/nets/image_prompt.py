@@ -68,6 +68,11 @@ class MlpProjection(nn.Module):
         self.fc2 = nn.Linear(hidden, tokens * context)
         self.norm = nn.LayerNorm(context)
 
+    @property
+    def spread(self) -> bool:
+        """Whether several tokens are made of what it reads, as they are of the one vector of a face."""
+        return self.fc2.out_features > self.norm.normalized_shape[0]
+
     def forward(self, states: Tensor) -> Tensor:
         """B T W (or B W, as T = 1) -> B N D with N = T * tokens."""
         tokens = self.fc2(F.gelu(self.fc1(states)))
