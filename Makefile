@@ -5,7 +5,7 @@ setup:      ## install the package to work on it
 	pip install -c constraints.txt -e ".[dev]"
 
 test:       ## the tests of every day, with the coverage gate
-	python -m pytest --cov --cov-report=json
+	python -m pytest -n 2 --dist worksteal --cov --cov-report=json
 	python tools/coverage_gate.py
 
 check:      ## everything that is not a test of behaviour
@@ -13,7 +13,7 @@ check:      ## everything that is not a test of behaviour
 
 check-all:  ## check, then all tests, the slow ones too
 	$(MAKE) check
-	python -m pytest -m "slow or not slow"
+	python -m pytest -n 2 --dist worksteal -m "slow or not slow"
 
 bench:      ## speed beside diffusers, printed as the README's table
 	python bench/first_picture.py

@@ -1,4 +1,4 @@
-"""What holds for every test: no network, fixed seeds, two threads.
+"""What holds for every test: no network, fixed seeds, one thread.
 
 The network guard is an audit hook: it sees every connection that Python code opens, whichever library asks for it, and
 cannot be taken off again. A test that needs another machine fails; loopback and local sockets stay open. Python
@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+# Toy networks gain nothing from a second thread, and tests may run in several processes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="mezzotint-tests-")
 

@@ -45,7 +45,7 @@ def with_tree(readme: str, text: str) -> str:
 
 def developer_command(readme: str) -> str:
     """The README's line that installs the package for development and runs its tests."""
-    lines = [s for s in readme.splitlines() if s.startswith("pip install") and s.endswith("pytest")]
+    lines = [s for s in readme.splitlines() if s.startswith("pip install") and "&& pytest" in s]
     if len(lines) != 1:
         raise ValueError(f"README.md names {len(lines)} commands that install and run pytest; it must be one")
     return lines[0]

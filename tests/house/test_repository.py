@@ -17,7 +17,7 @@ def test_the_tree_in_the_readme_is_fresh():
 
 def test_the_readme_names_one_command_that_sets_up_and_tests():
     command = developer_command((ROOT / "README.md").read_text("utf-8"))
-    assert command == 'pip install -c constraints.txt -e ".[dev]" && pytest'
+    assert command == 'pip install -c constraints.txt -e ".[dev]" && pytest -n 2 --dist worksteal'
 
 
 def test_the_index_of_decisions_names_every_page_by_its_title():
