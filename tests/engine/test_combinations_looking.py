@@ -100,7 +100,13 @@ FOLLOWED = st.builds(
 PROMPTING = st.sampled_from(
     ["@plain.png", "@small.jpg,weight=0.5", "@plain.png+@tall.png,mask=@half.png", "@clear.png,start=0.4"]
 )
-REGIONS = ("0,0,0.5,1:a boat", "@half.png:a tree", "0.3,0.2,0.9,0.9:a (red:1.3) boat", "0,0,1,1:sea")
+REGIONS = (
+    "0,0,0.5,1:a boat",
+    "@half.png:a tree",
+    "0.5,0,1,1,form=attention:a car",
+    "0.3,0.2,0.9,0.9:a (red:1.3) boat",
+    "0,0,1,1:sea",
+)
 GUIDES = ("rescale:0.5", "apg", "sag:0.5", "pag:2", "perp-neg", "image-cfg:3", "interval:0.2,0.8")
 DRAWN = {
     "tile": maybe(st.just(32)),

@@ -150,7 +150,7 @@ def _facts(opened: Opened, placement: Placement, seconds: float) -> RunFacts:
 
 def grouped(recipes: Sequence[Recipe], batch: int) -> list[tuple[int, ...]]:
     """The places of `recipes` in groups that are drawn together, those of one model next to each other."""
-    alike: dict[tuple[Recipe, tuple[int, ...]], list[int]] = {}
+    alike: dict[tuple[Recipe, tuple[object, ...]], list[int]] = {}
     models: dict[object, int] = {}
     for index, recipe in enumerate(recipes):
         alike.setdefault(_shared(recipe), []).append(index)
@@ -163,9 +163,10 @@ def grouped(recipes: Sequence[Recipe], batch: int) -> list[tuple[int, ...]]:
     return groups
 
 
-def _shared(recipe: Recipe) -> tuple[Recipe, tuple[int, ...]]:
-    """What the recipes of one group have in common: everything but prompt and noise, and the numbers of texts
-    and regions of each pass."""
+def _shared(recipe: Recipe) -> tuple[Recipe, tuple[object, ...]]:
+    """What the recipes of one group have in common: everything but prompt and noise, and of each pass the number of
+    texts and the forms of its regions."""
     plain = recipe.model_copy(update={"prompt": Prompt(text=""), "seed": 0, "noise": NoiseUse()})
-    every = [told(Walk(recipe, number, recipe.width, recipe.height)) for number in range(len(recipe.passes))]
-    return plain, tuple(n for one in every for n in (0 if one.plain else len(one.parts), len(one.regions)))
+    every = [Walk(recipe, number, recipe.width, recipe.height) for number in range(len(recipe.passes))]
+    texts = (0 if told(walk).plain else len(told(walk).parts) for walk in every)
+    return plain, (*texts, *(tuple(one.form for one in walk.prompt.regions) for walk in every))

@@ -14,7 +14,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from mezzotint.diffusion.denoise import EMPTY, NEGATIVE, Request
+from mezzotint.diffusion.denoise import BLANK, EMPTY, NEGATIVE, Request
 from mezzotint.diffusion.path import Level
 from mezzotint.diffusion.tiles import Tile
 from mezzotint.nets.conditioning import Conditioning, Inject, Stream
@@ -84,7 +84,7 @@ def following(followers: Sequence[Follower], tiles: Sequence[Tile] | None) -> Ad
 
 def rows_of(x: Tensor, t: Tensor, cond: Conditioning, places: Tensor, request: Request, count: int) -> Rows:
     """The rows at `places` among K `count`, of the K texts of a request."""
-    told = [text in (NEGATIVE.text, EMPTY.text) for text in request.texts]
+    told = [text in (NEGATIVE.text, EMPTY.text, BLANK.text) for text in request.texts]
     negative = torch.tensor(told, device=places.device)
     return Rows(x, t, cond, places % count, negative[places // count], request.level)
 

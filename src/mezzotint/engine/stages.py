@@ -35,7 +35,8 @@ from mezzotint.diffusion.samplers.registry import SAMPLERS
 from mezzotint.diffusion.samplers.step import Step, Tuning
 from mezzotint.diffusion.spacings import SPACINGS
 from mezzotint.diffusion.tiles import Tile
-from mezzotint.engine.following import Adds, Follower, following, rows_of
+from mezzotint.engine.attended import Inside, attended, nothing_inside
+from mezzotint.engine.following import Adds, Follower, cut, following, rows_of
 from mezzotint.engine.ground import Ground
 from mezzotint.engine.guiding import Guiding
 from mezzotint.engine.model import Opened
@@ -49,6 +50,7 @@ from mezzotint.families.taught import NO_WORDS, TaughtWords
 from mezzotint.nets.conditioning import Conditioning, Inject, Output
 from mezzotint.values.errors import BadValue
 from mezzotint.values.recipe import Pass
+from mezzotint.values.region import INSIDE
 from mezzotint.values.tiling import Tiling
 
 
@@ -183,13 +185,22 @@ def denoiser(
     """The denoiser that the sampler wants for one run over `count` pictures, drawn as `walk`, with what `encode`
     gave; `shares` R N 1 h w are how much the texts of regions count, and `followers` add what they see in pictures."""
 
+    forms = [one.form for one in walk.prompt.regions]
+    apart, within = (
+        [i for i, form in enumerate(forms) if (form == INSIDE) == inside] for inside in (False, True)
+    )
+
     def call_of(steered: Steering, count: int, tiles: Sequence[Tile] | None) -> RequestCall:
-        return _call(opened, steered, guiding.inject, count, following(followers, tiles))
+        inside = nothing_inside
+        if shares is not None and within:
+            seen = cut(shares[within, :, 0].transpose(0, 1), tiles, 1)
+            inside = attended(opened.model.denoiser, steered, seen, within, opened.dtype)
+        return _call(opened, steered, guiding.inject, count, following(followers, tiles), inside)
 
     ask = asker(over_tiles(walk, opened.model.family, steered, count, call_of), opened.model.prediction)
     ask = ask if steered.plain else composed(ask, steered.weights)
     made = paired if guiding.pair else guided
-    return made(ask if shares is None else regional(ask, shares), guiding.guides)
+    return made(ask if shares is None or not apart else regional(ask, shares[apart], apart), guiding.guides)
 
 
 def settled(latent: Tensor, family: Family, ground: Ground | None) -> Tensor:
@@ -202,7 +213,12 @@ def settled(latent: Tensor, family: Family, ground: Ground | None) -> Tensor:
 
 
 def _call(
-    opened: Opened, steered: Steering, inject: Mapping[str, Inject], count: int, add: Adds
+    opened: Opened,
+    steered: Steering,
+    inject: Mapping[str, Inject],
+    count: int,
+    add: Adds,
+    inside: Inside,
 ) -> RequestCall:
     """One call of the network for every length of text, which is one call for most prompts."""
     network, dtype = opened.model.denoiser, opened.dtype
@@ -215,15 +231,17 @@ def _call(
     def call(x: Tensor, t: Tensor, request: Request) -> Reply:
         copies = len(request.texts)
         inputs, times = x.to(dtype).repeat(copies, 1, 1, 1), t.repeat(copies)
-        placed = together(steered.at(request.level.step), request.texts)
+        stretch = steered.at(request.level.step)
+        placed = together(stretch, request.texts)
         touch = inject[request.touch]
         parts: list[tuple[Tensor, Output]] = []
         for places, cond in placed:
             rows = slice(None) if len(placed) == 1 else places
             x, at = inputs[rows], times[rows]
             added = add(rows_of(x, at, cond, places, request, count))
+            regions = inside(stretch, request.texts, places)
             # What a guide computes instead of an attention is not to be what a reference makes of it.
-            parts.append((places, network(x, at, cond, added.beside(touch))))
+            parts.append((places, network(x, at, cond, added.beside(regions).beside(touch))))
         output = parts[0][1] if len(parts) == 1 else _whole(parts, copies * count)
         taps = {site: tap.reshape(copies, count, *tap.shape[1:]) for site, tap in output.taps.items()}
         return Reply(output.sample.reshape(copies, count, *output.sample.shape[1:]), taps)

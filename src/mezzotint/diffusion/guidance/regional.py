@@ -18,12 +18,12 @@ def region(place: int) -> Question:
     return Question(f"region {place}")
 
 
-def regional(ask: Ask, shares: Tensor) -> Ask:
+def regional(ask: Ask, shares: Tensor, places: Sequence[int]) -> Ask:
     """Answers the prompt with (1 - sum of shares) * answer + sum of share * answer of the region.
 
-    `shares` are R B 1 H W within 0..1, at each place together at most 1.
+    `shares` are R B 1 H W within 0..1, at each place together at most 1; `places` are those of their R regions.
     """
-    parts = [region(place) for place in range(len(shares))]
+    parts = [region(place) for place in places]
 
     def together(x: Tensor, level: Level, questions: Sequence[Question]) -> Answers:
         answers = ask(x, level, tuple(dict.fromkeys((POSITIVE, *questions, *parts))))
