@@ -155,6 +155,8 @@ def source_of(draw, model):
     given = {"image": draw(st.sampled_from([*PICTURES * 3, None]))}
     if given["image"] is None:
         return {}
+    given["upscaler"] = draw(maybe(st.sampled_from(["bicubic", "nearest", "mini_2x"])))
+    given["redraw"] = draw(maybe(maybe(st.just("no"))))
     given["noise_level"] = draw(maybe(st.sampled_from([0, 20, 29, 1000]))) if model in LEVELLED else None
     if "unclip" in model:
         given["mix"] = draw(maybe(st.lists(st.sampled_from(["@tall.png", "@clear.png:0.5"]), max_size=2)))
@@ -177,11 +179,13 @@ def followers_of(draw, model):
     base = st.sampled_from([own] * 9 + list(MADE_FOR))
     nets = st.builds("@net-{}.safetensors:{}".format, base, FOLLOWED)
     adapters = st.builds("@t2i-{}.safetensors:{}".format, base, FOLLOWED)
+    reference = st.builds("reference:{}".format, FOLLOWED)
     if BASES[model] == "mini":
-        return {"control": draw(maybe(st.lists(st.builds("edges:{}".format, FOLLOWED), max_size=2)))}
+        edges = st.builds("edges:{}".format, FOLLOWED)
+        return {"control": draw(maybe(st.lists(edges | reference, max_size=2)))}
     prompts = st.builds("@ip-{}.safetensors:{}".format, base, PROMPTING)
     loras = st.builds("@lora-{}.safetensors:{}".format, base, st.sampled_from([1, 0.5]))
-    wanted = {"control": nets | adapters, "image_prompt": prompts, "lora": loras}
+    wanted = {"control": nets | adapters | reference, "image_prompt": prompts, "lora": loras}
     return {name: draw(maybe(st.lists(one, max_size=2))) for name, one in wanted.items()}
 
 
