@@ -1,7 +1,7 @@
-"""Draws the sheets of docs/howto/pictures.md, by running the commands of that page in an empty folder.
+"""Draws the sheets of docs/howto/pictures.md and control.md, by running the commands of these pages in empty folders.
 
-Nothing is chosen: what the page's commands draw is what the sheets show. Run it after drawing from pictures has
-changed.
+Nothing is chosen: what a page's commands draw is what its sheets show. Run it after drawing from pictures or hints has
+changed; it takes the names of pages, or draws the sheets of all.
 """
 
 import re
@@ -17,24 +17,49 @@ from mezzotint.engine.grid import grid
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SHEETS = {
-    "edit": (("apple", "the picture"), ("edit-5", "0.5"), ("edit-7", "0.7"), ("edit-9", "0.9")),
-    "inpaint": (
-        ("apple", "the picture"),
-        ("half", "the mask"),
-        ("apple-inpaint", "strength 0.75"),
-        ("all-new", "strength 1"),
-    ),
-    "outpaint": (("apple", "the picture"), ("apple-outpaint", "with new space")),
-    "vary": (("apple", "the picture"), *((f"apple-vary-{n}", f"variation {n + 6}") for n in (1, 2, 3))),
-    "upscale": (("lanczos", "Lanczos"), ("apple-upscale", "the upscaler"), ("drawn-over", "drawn over")),
+SHEETS: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {
+    "pictures": {
+        "from-edit": (("apple", "the picture"), ("edit-5", "0.5"), ("edit-7", "0.7"), ("edit-9", "0.9")),
+        "from-inpaint": (
+            ("apple", "the picture"),
+            ("half", "the mask"),
+            ("apple-inpaint", "strength 0.75"),
+            ("all-new", "strength 1"),
+        ),
+        "from-outpaint": (("apple", "the picture"), ("apple-outpaint", "with new space")),
+        "from-vary": (
+            ("apple", "the picture"),
+            *((f"apple-vary-{n}", f"variation {n + 6}") for n in (1, 2, 3)),
+        ),
+        "from-upscale": (
+            ("lanczos", "Lanczos"),
+            ("apple-upscale", "the upscaler"),
+            ("drawn-over", "drawn over"),
+        ),
+    },
+    "control": {
+        "control": tuple(
+            cell
+            for name, drawn in (
+                ("lemon", ("egg-alone", "egg")),
+                ("butterfly", ("butterfly-alone", "butterfly-control")),
+            )
+            for cell in (
+                (name, "the picture"),
+                (f"{name}-canny", "its edges"),
+                (drawn[0], "without them"),
+                (drawn[1], "with them"),
+            )
+        )
+    },
 }
-"""The files of each sheet with their labels."""
+"""The files of each sheet with their labels, by page; four stand side by side."""
+COLUMNS = 4
 
 
-def draw(folder: Path) -> None:
-    """Runs the commands of the page."""
-    for kind, text in BLOCK.findall((DOCS / "howto" / "pictures.md").read_text("utf-8")):
+def draw(page: str, folder: Path) -> None:
+    """Runs the commands of a page."""
+    for kind, text in BLOCK.findall((DOCS / "howto" / f"{page}.md").read_text("utf-8")):
         if kind == "python":
             subprocess.run([sys.executable, "-c", text], cwd=folder, check=True)
             continue
@@ -43,7 +68,7 @@ def draw(folder: Path) -> None:
 
 
 def sheet(folder: Path, cells: Sequence[tuple[str, str]]) -> Image.Image:
-    """The pictures of one sheet side by side, on grey where they are smaller than the largest."""
+    """The pictures of one sheet, on grey where they are smaller than the largest."""
     images = [Image.open(folder / f"{name}.png").convert("RGB") for name, _ in cells]
     across, down = (max(getattr(image, side) for image in images) for side in ("width", "height"))
     framed: list[tuple[Image.Image, str]] = []
@@ -51,16 +76,17 @@ def sheet(folder: Path, cells: Sequence[tuple[str, str]]) -> Image.Image:
         whole = Image.new("RGB", (across, down), "#d8d8d8")
         whole.paste(image, (0, 0))
         framed.append((whole, label))
-    return grid(framed, columns=len(cells))
+    return grid(framed, columns=min(COLUMNS, len(cells)))
 
 
 def main() -> None:
-    """Writes docs/pictures/from-*.webp."""
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        draw(folder)
-        for verb, cells in SHEETS.items():
-            sheet(folder, cells).save(DOCS / "pictures" / f"from-{verb}.webp", quality=90, method=6)
+    """Writes docs/pictures/from-*.webp and control.webp."""
+    for page in sys.argv[1:] or SHEETS:
+        with TemporaryDirectory() as name:
+            folder = Path(name)
+            draw(page, folder)
+            for title, cells in SHEETS[page].items():
+                sheet(folder, cells).save(DOCS / "pictures" / f"{title}.webp", quality=90, method=6)
 
 
 if __name__ == "__main__":
