@@ -1,4 +1,5 @@
-"""Pictures of 1024 and 2048 pixels in tiles: peak memory, seconds, and whether the borders of the tiles show.
+"""Pictures of 1024 and 2048 pixels in tiles: peak memory, seconds, and whether tiles show: their
+borders, or the same thing in each.
 
 Every case runs in a fresh process. Memory is the largest resident set of the process. The embedded model draws 4 steps
 in tiles of 64 pixels; beside it its decoder alone, in parts and at once. The geometry of SD 1.5, with random weights in
@@ -26,6 +27,7 @@ from mezzotint.engine.model import Models, Opened
 from mezzotint.engine.placement import place
 from mezzotint.engine.tiling import tiles_for
 from mezzotint.engine.walk import Walk
+from mezzotint.evaluate.lattice import lattice
 from mezzotint.evaluate.seams import seams
 from mezzotint.families.assemble import empty_model
 from mezzotint.families.family import Model
@@ -96,8 +98,18 @@ def shown(picture: Picture) -> str:
     side = recipe.passes[0].tiling.tile or 0
     rows = borders(sorted({tile.top for tile in tiles}), side)
     columns = borders(sorted({tile.left for tile in tiles}), side)
-    found = seams(np.asarray(picture.image).astype(float), rows, columns)
-    return f"{len(tiles)} tiles, steps at borders {found.ratio:.3f} of those elsewhere, p {found.p:.2f}"
+    levels = np.asarray(picture.image).astype(float)
+    found = seams(levels, rows, columns)
+    again = lattice(levels, stride({tile.top for tile in tiles}), stride({tile.left for tile in tiles}))
+    return (
+        f"{len(tiles)} tiles, steps at borders {found.ratio:.3f} of those elsewhere, p {found.p:.2f}, "
+        f"repeats {again.excess:.1f} dB, p {again.p:.2f}"
+    )
+
+
+def stride(starts: set[int]) -> int | None:
+    """The distance between tiles that begin at latent places `starts`, in pixels; None for one."""
+    return 8 * round((max(starts) - min(starts)) / (len(starts) - 1)) if len(starts) > 1 else None
 
 
 def recipe_of(case: Case, model: str, steps: int) -> Recipe:
