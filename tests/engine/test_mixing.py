@@ -168,3 +168,17 @@ def test_what_people_write_is_read(text: str, use: MixedPicture) -> None:
 def test_an_empty_text_is_refused() -> None:
     with pytest.raises(BadValue, match="names no picture"):
         mixed_from_text("")
+
+
+def test_a_further_pass_sees_others_beside_what_was_drawn(place: Path, engine: Engine) -> None:
+    def then(more: str) -> Recipe:
+        text = f"model={place / 'unclip'},steps=2{more}"
+        return compose("a red boat", model="toy", seed=5, steps=2, width=16, height=16, then=[text])
+
+    recipe = then(f",mix={place / 'a.png'}+{place / 'b.png'}:0.5")
+    source = recipe.passes[1].source
+    assert source is not None and [one.weight for one in source.mixed] == [1, 0.5]
+    assert all(one.sha256 is not None for one in source.mixed)
+    assert drawn(engine, recipe) != drawn(engine, then(""))
+    with pytest.raises(BadValue, match="mix: has no use in a pass that goes on"):
+        compose("a", model="toy", seed=5, then=[f"from=0.5,mix={place / 'a.png'}"])

@@ -161,7 +161,8 @@ def _of_one_kind(given: Mapping[str, object]) -> Mapping[str, object]:
             raise BadValue(pass_text.UNIT, "says how from is counted, and that is missing", "give both")
         return given
     for name in given:
-        if name in pass_text.FIELDS and "source" in pass_text.FIELDS[name].path:
+        of_source = name in pass_text.FIELDS and "source" in pass_text.FIELDS[name].path
+        if of_source or name == pass_text.MIX:
             told = "has no use in a pass that goes on where another one stopped"
             raise BadValue(name, told, "leave it out, or leave from out")
     return given
@@ -188,6 +189,9 @@ def _after(recipe: Recipe, given: Mapping[str, object], family: Family) -> Pass:
     strength = 0.0 if own.get("redraw") == NO else strength
     made = assemble_pass({"strength": strength, **own}, defaults)
     update: dict[str, object] = {"scale": given.get(pass_text.SCALE, 1.0)}
+    if pass_text.MIX in given and made.source is not None:
+        mixed = tuple(map(mixed_from_text, str(given[pass_text.MIX]).split("+")))
+        update["source"] = made.source.model_copy(update={"mixed": mixed})
     if model is not None and family.defaults.picture is not None:
         update["guides"] = (*made.guides, ImageCfg(scale=family.defaults.picture))
     if model is None:

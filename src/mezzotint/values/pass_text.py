@@ -11,10 +11,12 @@ from typing import get_args, get_origin
 from mezzotint.values.errors import BadValue, UnknownName, shorten
 from mezzotint.values.options import OPTIONS, Option
 
-SCALE, FROM, UNIT, PROMPT, NEGATIVE = "scale", "from", "unit", "prompt", "negative"
-OWN: Mapping[str, type] = MappingProxyType({SCALE: float, FROM: float, UNIT: str, PROMPT: str, NEGATIVE: str})
-"""What only a further pass has: how much larger it draws; from which part of the way it goes on, counted in steps or
-time; and texts of its own."""
+SCALE, FROM, UNIT, MIX, PROMPT, NEGATIVE = "scale", "from", "unit", "mix", "prompt", "negative"
+OWN: Mapping[str, type] = MappingProxyType(
+    {SCALE: float, FROM: float, UNIT: str, MIX: str, PROMPT: str, NEGATIVE: str}
+)
+"""What is no option of a pass by itself: how much larger a further one draws; from which part of the way it goes on,
+counted in steps or time; the pictures that it sees beside what was drawn, joined by `+`; and texts of its own."""
 STRENGTH = 0.5
 """How much of the picture a further pass changes where nothing is said."""
 
