@@ -75,10 +75,11 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         ),
         "replay": Verb(
             "replay",
-            "draw a saved picture again and say whether it came out equal",
+            "draw a saved picture again and say whether it came out equal, or what was not understood",
             (
-                word("file", Path, "picture that Mezzotint saved"),
-                Flag("output", Path, "where to save the new picture (nowhere)", short="-o"),
+                word("file", Path, "picture that Mezzotint or a web UI saved"),
+                Flag("output", Path, "where to save the new picture (nowhere; FILE-replay.png)", short="-o"),
+                Flag("model", str, "what draws a picture of a web UI (the one it names, or mini)"),
                 Flag(
                     "image",
                     Path,

@@ -80,7 +80,7 @@ def saved(path: Path) -> Saved:
     """The picture at `path` with its recipe. Raises BadPicture when there is none, or none that can be replayed."""
     found = metadata.read(path)
     if found.recipe is None:
-        hint = "use a picture that Mezzotint saved, or `mezzotint inspect` to see what it holds"
+        hint = "use a picture that Mezzotint or a web UI saved, or `mezzotint inspect` to see what it holds"
         raise BadPicture(path, f"holds {found.describe()}, so it cannot be drawn again", hint)
     image, form = _decoded(path)
     return Saved(path, image, form, found.recipe, found.facts)

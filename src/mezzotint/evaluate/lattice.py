@@ -67,7 +67,7 @@ def lattice(picture: Values, down: int | None, across: int | None) -> Lattice:
         kind = _kind(one, every)
         classes.setdefault(kind, []).extend(value for value in found if value is not None)
     at = float(np.mean(classes[(0, 0)]))
-    others = [np.mean(values) for kind, values in classes.items() if values and _off(kind, every)]
+    others = [float(np.mean(values)) for kind, values in classes.items() if values and _off(kind, every)]
     return Lattice(at - float(np.mean(others)), _tail(at, np.asarray(others)))
 
 

@@ -53,6 +53,16 @@ def in_prompt(prompt: str) -> tuple[str, tuple[Named, ...]]:
     return (re.sub(r" {2,}", " ", _TAG.sub("", prompt)).strip(), named) if named else (prompt, ())
 
 
+def tags(prompt: str) -> tuple[str, ...]:
+    """The tags of adapters in `prompt`, as they are written."""
+    return tuple(found[0] for found in _TAG.finditer(prompt))
+
+
+def other_tags(prompt: str) -> tuple[str, ...]:
+    """The tags in `prompt` that name something else, as `<hypernet:NAME:1>`."""
+    return tuple(found[0] for found in _OTHER_TAG.finditer(prompt) if not _TAG.fullmatch(found[0]))
+
+
 def no_other_tags(prompt: str) -> None:
     """Raises BadValue for a tag that names something other than an adapter of weights, as `<hypernet:NAME:1>` does."""
     found = _OTHER_TAG.search(prompt)

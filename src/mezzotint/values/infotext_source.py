@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from types import MappingProxyType
 
-from mezzotint.values.infotext_walk import shown
+from mezzotint.values.infotext_walk import shown, spacing
 from mezzotint.values.names import NO, YES
 from mezzotint.values.recipe import Pass, Recipe
-from mezzotint.values.sampler_names import SAMPLER_TITLES
+from mezzotint.values.sampler_names import SAMPLER_TITLES, sampler_called
 from mezzotint.values.source import Mask
 
 FILLS: Mapping[str, str] = MappingProxyType(
@@ -86,13 +86,41 @@ def _hires(recipe: Recipe) -> Pass | None:
 
 def passes(params: Mapping[str, str]) -> tuple[str, ...]:
     """The further passes that an infotext tells of, as `values.pass_text` reads them."""
-    if not re.fullmatch(_REAL, params.get("Hires upscale", "")):
+    scale = _between(params.get("Hires upscale", ""), 0.25, 8) or _resized(params)
+    if scale is None:
         return ()
-    told = [f"scale={params['Hires upscale']}"]
-    if re.fullmatch(_REAL, params.get("Denoising strength", "")):
-        told.append(f"strength={params['Denoising strength']}")
-    if re.fullmatch("[1-9][0-9]{0,3}", params.get("Hires steps", "")):
-        told.append(f"steps={params['Hires steps']}")
+    told = [f"scale={scale}"]
+    if (changed := _between(params.get("Denoising strength", ""), 0, 1)) is not None:
+        told.append(f"strength={changed}")
+    if (steps := _between(params.get("Hires steps", ""), 1, 1000)) is not None and steps.isdecimal():
+        told.append(f"steps={steps}")
     title = params.get("Hires upscaler")
     told += [f"upscaler={name}" for name, known in UPSCALERS.items() if known == title]
+    sampler = sampler_called(params.get("Hires sampler", ""))
+    told += [f"sampler={sampler}"] if sampler else []
+    used = sampler or sampler_called(params.get("Sampler", ""))
+    spaced = spacing(params.get("Hires schedule type", ""), used)
+    told += [f"spacing={spaced}"] if spaced else []
+    if (guidance := _between(params.get("Hires CFG Scale", ""), 0, 100)) is not None:
+        told.append(f"guidance={guidance}")
+    for name, key in (("prompt", "Hires prompt"), ("negative", "Hires negative prompt")):
+        told += [f"{name}={params[key]}"] if key in params else []
     return (",".join(told),)
+
+
+def _between(text: str, least: float, most: float) -> str | None:
+    """`text`, where it is a number within limits."""
+    return text if re.fullmatch(_REAL, text) and least <= float(text) <= most else None
+
+
+def _resized(params: Mapping[str, str]) -> str | None:
+    """How many times larger a hires pass draws whose size is given; nothing says 0."""
+    larger = [
+        float(params[f"Hires resize-{side}"]) / float(params[f"Size-{side}"])
+        for side in (1, 2)
+        if all(
+            re.fullmatch("[1-9][0-9]{0,4}", params.get(f"{key}-{side}", ""))
+            for key in ("Hires resize", "Size")
+        )
+    ]
+    return _between(f"{max(larger):.6f}", 0.25, 8) if larger else None
