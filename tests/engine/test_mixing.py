@@ -10,6 +10,7 @@ from PIL import Image
 from engine.recipes import Engine, draw
 from families.reduced import small
 from mezzotint.engine.compose import Lists, compose
+from mezzotint.engine.inspect import inspect
 from mezzotint.engine.originals import found_again, pictures_of
 from mezzotint.engine.redrawing import varied
 from mezzotint.engine.replay import Replay, replay, saved
@@ -182,3 +183,12 @@ def test_a_further_pass_sees_others_beside_what_was_drawn(place: Path, engine: E
     assert drawn(engine, recipe) != drawn(engine, then(""))
     with pytest.raises(BadValue, match="mix: has no use in a pass that goes on"):
         compose("a", model="toy", seed=5, then=[f"from=0.5,mix={place / 'a.png'}"])
+
+
+def test_inspect_tells_what_was_seen_and_where_texts_count(
+    place: Path, engine: Engine, tmp_path: Path
+) -> None:
+    region = "0,0,0.5,1,form=attention:a boat"
+    draw(engine, asked(place, "b.png:0.5", region=[region])).save(tmp_path / "drawn.png")
+    told = dict(row for section in inspect(tmp_path / "drawn.png").sections for row in section.rows)
+    assert told["mix"] == f"{place / 'b.png'}:0.5" and told["region"] == region

@@ -3,7 +3,7 @@
 import pytest
 
 from mezzotint.values.errors import BadValue
-from mezzotint.values.region import Region, region_from_text
+from mezzotint.values.region import Region, region_from_text, region_to_text
 from mezzotint.values.source import PictureUse
 
 
@@ -57,3 +57,16 @@ def test_an_error_says_which_region_it_is_about(given: dict[str, object], told: 
 def test_a_box_beyond_the_picture_is_told_with_its_text() -> None:
     with pytest.raises(BadValue, match=r"region 'a boat' right: 1\.5 is out of range"):
         region_from_text("0,0,1.5,1:a boat")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0,0,0.5,1:a red apple",
+        "0.25,0,1,0.5,weight=0.8,feather=0.1,form=attention:a: b",
+        "left.png:a cat, (old:1.2)",
+        "left.png,form=attention:a cat",
+    ],
+)
+def test_a_region_is_written_as_it_is_read(text: str) -> None:
+    assert region_to_text(region_from_text(text)) == text

@@ -17,6 +17,7 @@ from mezzotint.values.facts import RunFacts
 from mezzotint.values.metadata import Found
 from mezzotint.values.options import flatten
 from mezzotint.values.recipe import Recipe
+from mezzotint.values.region import region_to_text
 from mezzotint.weights.hashes import Told
 
 SHORT = 10
@@ -64,7 +65,7 @@ def _picture(path: Path) -> Report:
 
 
 def _recipe_rows(recipe: Recipe) -> tuple[tuple[str, str], ...]:
-    return rows([*flatten(recipe).items(), *_adapters(recipe), ("digest", recipe.digest())])
+    return rows([*flatten(recipe).items(), *_adapters(recipe), *_lists(recipe), ("digest", recipe.digest())])
 
 
 def _facts_rows(facts: RunFacts) -> tuple[tuple[str, str], ...]:
@@ -107,6 +108,18 @@ def _model(found: Recognised, hashes: tuple[Row, ...]) -> Report:
     if found.problems:
         sections.append(Section("Cannot draw", rows(("because", problem) for problem in found.problems)))
     return Report(tuple(sections))
+
+
+def _lists(recipe: Recipe) -> list[tuple[str, object]]:
+    """What may be there several times in the first pass, and is no option."""
+    first = recipe.passes[0]
+    mixed = () if first.source is None else first.source.mixed
+    return [
+        *(("region", region_to_text(one)) for one in recipe.prompt.regions),
+        *(("mix", f"{one.file}:{one.weight:g}") for one in mixed),
+        *(("control", one.file) for one in first.controls),
+        *(("image prompt", one.file) for one in first.image_prompts),
+    ]
 
 
 def _adapters(recipe: Recipe) -> list[tuple[str, object]]:

@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints, model_validator
 from mezzotint.values.errors import BadValue, shorten
 from mezzotint.values.source import PictureUse
 from mezzotint.values.value import POSITIVE_ZERO, Value, one_of, plain_text
-from mezzotint.values.worded import from_words
+from mezzotint.values.worded import from_words, to_words, written
 
 MAX_TEXT = 8192
 LATENT, INSIDE = FORMS = ("latent", "attention")
@@ -67,6 +67,15 @@ class Region(Settings):
             hint = "put left before right and top before bottom"
             raise BadValue(_called({"text": self.text}), "its box is empty", hint)
         return self
+
+
+def region_to_text(region: Region) -> str:
+    """`region` as `region_from_text` reads it."""
+    box = (region.left, region.top, region.right, region.bottom)
+    place = ",".join(map(written, box)) if region.mask is None else region.mask.file
+    settings = Settings(weight=region.weight, feather=region.feather, form=region.form)
+    said = to_words("", settings).removeprefix(":")
+    return f"{place},{said}:{region.text}" if said else f"{place}:{region.text}"
 
 
 def _called(value: object) -> str:
