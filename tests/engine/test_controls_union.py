@@ -14,11 +14,13 @@ from families.reduced import JOINT
 from mezzotint.engine.engine import Engine
 from mezzotint.families.control_nets import open_control
 from mezzotint.families.toy import TOY
+from mezzotint.hints.registry import HINTS
 from mezzotint.nets.control_union import ControlUnion, UnionGeometry
 from mezzotint.nets.controlnet import ControlNet, ControlNetGeometry
 from mezzotint.nets.mmdit import MMDiT
 from mezzotint.nets.mmdit_control import MMDiTControlGeometry
 from mezzotint.nets.unet import UNet
+from mezzotint.values.controls import KINDS
 from mezzotint.values.errors import BadModelFile, BadValue, MezzotintError
 from mezzotint.weights.files import open_tensors, save_tensors
 
@@ -139,6 +141,10 @@ def test_a_union_for_a_transformer_is_refused_and_sizes_are_checked(files, tmp_p
     save_tensors(broken | {"task_embedding": torch.zeros(0, 16)}, tmp_path / "b.safetensors")
     with pytest.raises(BadModelFile, match="sizes no network can have"):
         open_control(tmp_path / "b.safetensors", UNet(TOY.denoiser))
+
+
+def test_every_hint_that_is_made_has_a_kind_or_none_is_known():
+    assert set(HINTS) - set(KINDS) == {"colour", "shuffle", "invert"}
 
 
 def test_numbers_of_kinds_are_checked():

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 from engine.recipes import draw, pixels, recipe
 from families.reduced import LETTERS, SMALL2, SMALL_XL, like
 from mezzotint.engine.engine import Engine
+from mezzotint.engine.inspect import inspect
 from mezzotint.engine.reference import weight_of
 from mezzotint.families import toy
 from mezzotint.families.export import export_diffusers
@@ -183,6 +184,9 @@ def test_the_negative_prompt_sees_less_of_it(settings, weights):
     assert alone is None
 
 
-def test_the_embedded_model_looks_at_one(engine, files):
+def test_the_embedded_model_looks_at_one(engine, files, tmp_path):
     wishes = {"model": "mini", "steps": 2, "width": 64, "height": 64}
     assert drawn(engine, control=[control(files)], **wishes) != drawn(engine, **wishes)
+    draw(engine, recipe(control=[control(files)], **wishes)).save(tmp_path / "a.png")
+    told = [row for section in inspect(tmp_path / "a.png").sections for row in section.rows]
+    assert ("control", "reference:1") in told

@@ -127,4 +127,10 @@ def _adapters(recipe: Recipe) -> list[tuple[str, object]]:
         *(("part", use.file) for one in recipe.passes for use in one.model.parts),
         *(("lora", f"{use.file}:{use.weight:g}") for use in recipe.adapters),
         *(("embedding", f"{use.name}={use.file}") for use in recipe.inversions),
+        *(("control", f"{use.file}:{use.weight:g}") for one in recipe.passes for use in one.controls),
+        *(
+            ("image prompt", f"{use.file}:{use.weight:g}")
+            for one in recipe.passes
+            for use in one.image_prompts
+        ),
     ]

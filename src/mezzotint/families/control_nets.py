@@ -20,6 +20,7 @@ from mezzotint.nets.mmdit import MMDiT
 from mezzotint.nets.mmdit_control import MMDiTControl
 from mezzotint.nets.t2i_adapter import T2IAdapter
 from mezzotint.nets.unet import UNet, UNetGeometry
+from mezzotint.values.controls import REFERENCE
 from mezzotint.values.errors import BadModelFile, ModelNotFound, shorten
 
 Network = ControlNet | ControlUnion | T2IAdapter | MMDiTControl
@@ -45,7 +46,9 @@ def control_path(name: str) -> Path:
     """Where the control that people call `name` lies: a path, or the folder of a built-in one. Raises ModelNotFound."""
     if name in PARTNERS:
         return partners.shipped(name)
-    return existing(name, f"give the path of a ControlNet or T2I-Adapter, or use {', '.join(PARTNERS)}")
+    return existing(
+        name, f"give the path of a ControlNet or T2I-Adapter, or use {', '.join((*PARTNERS, REFERENCE))}"
+    )
 
 
 def existing(name: str, hint: str) -> Path:
