@@ -37,7 +37,7 @@ THINGS = (
 )
 SHOWN = ("an apple", "a flower", "a heart", "a star", "a balloon", "a bird", "a leaf", "a gift")
 COLOURS = ("red", "blue", "green", "yellow", "purple", "orange")
-SETTINGS = ("", ",fidelity=0", ",fidelity=1", ",weight=0.3", ",weight=3", ",weight=3,fidelity=1")
+SETTINGS = ("", ",fidelity=1", ",weight=3,fidelity=1", ",weight=0.3", ",fidelity=0")
 RESAMPLES, BINS = 2000, 8
 
 
@@ -72,9 +72,23 @@ def near(lpips: Lpips, a: Image.Image, b: Image.Image) -> tuple[float, float]:
     return float(lpips(x, y)), float(1 - np.minimum(colours(a), colours(b)).sum())
 
 
+def told_of(
+    lpips: Lpips,
+    word: str,
+    made: Sequence[Image.Image],
+    shown: Sequence[Image.Image],
+    plain: Sequence[Image.Image],
+) -> None:
+    """Prints a row: how near pictures are to their own references, and to those without one."""
+    to = [near(lpips, one, other) for one, other in zip(made, shown, strict=True)]
+    cost = [near(lpips, one, other)[0] for one, other in zip(made, plain, strict=True)]
+    figures = ([d[0] for d in to], [d[1] for d in to], cost)
+    print(f"| {word} | " + " | ".join(map(interval, figures)) + " |", flush=True)
+
+
 def main() -> None:
     """Draws, measures and prints."""
-    told = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    told = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     told.add_argument("--cache", type=Path, required=True)
     told.add_argument("--count", type=int, default=48)
     told.add_argument("--out", type=Path, default=Path("reference-pictures"))
@@ -87,7 +101,9 @@ def main() -> None:
         shown.append(drawn(engine, text, 1000 + k))
         shown[-1].save(asked.out / f"{k}.png")
         plain.append(drawn(engine, f"{THINGS[k % len(THINGS)]}, 3d render", k))
-    rows = [("without", plain)]
+    print("| reference | LPIPS to its own | colours to its own | LPIPS to the one without |", flush=True)
+    told_of(lpips, "without", plain, shown, plain)
+    kept: list[list[Image.Image]] = []
     for settings in SETTINGS:
         for word, shift in (("own", 0), ("another's", 1)):
             files = [asked.out / f"{(k + shift) % asked.count}.png" for k in range(asked.count)]
@@ -97,16 +113,11 @@ def main() -> None:
                 )
                 for k, file in enumerate(files)
             ]
-            rows.append((f"{word} {settings.lstrip(',') or 'as it is'}", made))
-    print("| reference | LPIPS to its own | colours to its own | LPIPS to the one without |")
-    for word, made in rows:
-        to = [near(lpips, one, other) for one, other in zip(made, shown, strict=True)]
-        cost = [near(lpips, one, other)[0] for one, other in zip(made, plain, strict=True)]
-        figures = ([d[0] for d in to], [d[1] for d in to], cost)
-        print(f"| {word} | " + " | ".join(map(interval, figures)) + " |")
+            told_of(lpips, f"{word} {settings.lstrip(',') or 'as it is'}", made, shown, plain)
+            kept.append(made)
     sheet = Image.new("RGB", (64 * 12, 64 * 4), "white")
     for k in range(min(12, asked.count)):
-        for row, one in enumerate((shown[k], plain[k], rows[1][1][k], rows[7][1][k])):
+        for row, one in enumerate((shown[k], plain[k], kept[0][k], kept[2][k])):
             sheet.paste(one, (64 * k, 64 * row))
     sheet.save(asked.out / "sheet.png")
 
