@@ -190,3 +190,30 @@ def test_the_embedded_model_looks_at_one(engine, files, tmp_path):
     draw(engine, recipe(control=[control(files)], **wishes)).save(tmp_path / "a.png")
     told = [row for section in inspect(tmp_path / "a.png").sections for row in section.rows]
     assert ("control", "reference:1") in told
+
+
+@pytest.mark.slow
+def test_pictures_of_the_embedded_model_come_nearer_to_their_reference(engine, tmp_path):
+    """Colours of 8 x 8 places, over 16 pictures; with the reference of another there is as much change, and no nearness.
+    Measured with LPIPS: bench/reference.py."""
+    things, shown = ("a mug", "a house", "a car", "a fish"), ("apple", "flower", "heart", "star")
+    colours = ("red", "blue", "green", "yellow", "purple")
+
+    def places(text, seed, **wishes):
+        image = draw(engine, recipe(text, seed=seed, model="mini", width=64, height=64, steps=10, **wishes))
+        image.save(tmp_path / f"{seed}.png")
+        return np.asarray(image.image.convert("RGB").resize((8, 8), Image.Resampling.BOX), dtype=float)
+
+    references = [places(f"a {colours[k % 5]} {shown[k % 4]}, 3d render", 1000 + k) for k in range(16)]
+
+    def far(shift):
+        found = []
+        for k, wanted in enumerate(references):
+            file = tmp_path / f"{1000 + (k + (shift or 0)) % 16}.png"
+            said = {} if shift is None else {"control": [f"reference:image={file},fidelity=1"]}
+            found.append(np.abs(places(f"{things[k % 4]}, 3d render", k, **said) - wanted).mean())
+        return np.mean(found)
+
+    without, own, others = far(None), far(0), far(3)
+    print(f"without {without:.2f}, own {own:.2f}, another's {others:.2f}")
+    assert own < 0.95 * min(without, others)
