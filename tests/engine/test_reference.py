@@ -194,7 +194,7 @@ def test_the_embedded_model_looks_at_one(engine, files, tmp_path):
 
 @pytest.mark.slow
 def test_pictures_of_the_embedded_model_come_nearer_to_their_reference(engine, tmp_path):
-    """Colours of 8 x 8 places, over 16 pictures; with the reference of another there is as much change, and no nearness.
+    """Colours of 8 x 8 places, over 16 pictures; with the reference of another they change as much and come no nearer.
     Measured with LPIPS: bench/reference.py."""
     things, shown = ("a mug", "a house", "a car", "a fish"), ("apple", "flower", "heart", "star")
     colours = ("red", "blue", "green", "yellow", "purple")
