@@ -20,6 +20,7 @@ from mezzotint.families.export import export_diffusers
 from mezzotint.families.sd1 import SD1_INPAINTING
 from mezzotint.families.toy import TOY
 from mezzotint.nets.controlnet import ControlNet, ControlNetGeometry
+from mezzotint.nets.t2i_adapter import AdapterGeometry, T2IAdapter
 from mezzotint.values.errors import BadPicture, BadValue, MezzotintError
 from mezzotint.values.recipe import Recipe
 
@@ -353,6 +354,20 @@ def test_a_partner_of_the_embedded_model_is_a_folder(engine, files, tmp_path):
     partners.pack(told, weights(ControlNet(geometry)), tmp_path / "edges", "float16")
     text = f"{tmp_path / 'edges'}:image={files / 'photo.png'}"
     wishes = {"model": "mini", "steps": 1}
+    assert drawn(engine, control=[text], **wishes) != drawn(engine, **wishes)
+    assert "fits no other; draw with --model mini" in refusal(engine, control=[text])
+
+
+@pytest.mark.parametrize("sides", [(64, 64), (72, 40)])
+def test_a_partner_that_is_an_adapter_is_a_folder_and_looks_at_pictures_of_any_size(
+    engine, files, tmp_path, sides
+):
+    base = mini.family().denoiser
+    geometry = AdapterGeometry(base.channels, (False, True), 1, mini.family().latent.factor, pixels=1)
+    told = partners.Adapter("Depth", "0" * 64, "depth", geometry)
+    partners.pack(told, weights(T2IAdapter(geometry)), tmp_path / "deep", "float16")
+    text = f"{tmp_path / 'deep'}:depth,image={files / 'photo.png'}"
+    wishes = {"model": "mini", "steps": 1, "width": sides[0], "height": sides[1]}
     assert drawn(engine, control=[text], **wishes) != drawn(engine, **wishes)
     assert "fits no other; draw with --model mini" in refusal(engine, control=[text])
 
