@@ -181,8 +181,8 @@ def followers_of(draw, model):
     adapters = st.builds("@t2i-{}.safetensors:{}".format, base, FOLLOWED)
     reference = st.builds("reference:{}".format, FOLLOWED)
     if BASES[model] == "mini":
-        edges = st.builds("edges:{}".format, FOLLOWED)
-        return {"control": draw(maybe(st.lists(edges | reference, max_size=2)))}
+        partner = st.builds("{}:{}".format, st.sampled_from(("edges", "depth")), FOLLOWED)
+        return {"control": draw(maybe(st.lists(partner | reference, max_size=2)))}
     prompts = st.builds("@ip-{}.safetensors:{}".format, base, PROMPTING)
     loras = st.builds("@lora-{}.safetensors:{}".format, base, st.sampled_from([1, 0.5]))
     wanted = {"control": nets | adapters | reference, "image_prompt": prompts, "lora": loras}

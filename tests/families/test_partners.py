@@ -8,13 +8,14 @@ import torch
 from PIL import Image, ImageDraw
 
 from mezzotint.diffusion.path import noised
+from mezzotint.evaluate.depths import agreements, told
 from mezzotint.evaluate.outlines import edge_f1
 from mezzotint.families import mini, partners
 from mezzotint.families.registry import find, open_model
 from mezzotint.nets.conditioning import Conditioning
 from mezzotint.train import control, masks
 from mezzotint.train.bases import Base, base_of, open_base
-from mezzotint.train.hints import edges_of
+from mezzotint.train.hints import edges_of, levels
 from mezzotint.train.typed import from_array, from_planes
 from mezzotint.train.upscaler import lanczos, smaller
 from mezzotint.values.errors import BadModelFile, BadValue
@@ -43,12 +44,19 @@ def edges(pictures: torch.Tensor) -> list[np.ndarray]:
 
 
 def test_partners_are_small_and_fit_the_shipped_model() -> None:
-    names = (partners.EDGES, partners.SIGHT, partners.INPAINTING, partners.UPSCALER)
+    names = (
+        partners.EDGES,
+        partners.DEPTH,
+        partners.SIGHT,
+        partners.INPAINTING,
+        partners.UPSCALER,
+    )
     files = [path for name in names for path in partners.shipped(name).iterdir()]
     assert sum(path.stat().st_size for path in files) < MEGABYTES * 1e6
     assert sum(path.name == "CARD.md" for path in files) == len(names)
     digest = open_model(ModelUse(base="mini")).digest
     assert partners.described(partners.Control, partners.shipped(partners.EDGES)).base == digest
+    assert partners.described(partners.Adapter, partners.shipped(partners.DEPTH)).base == digest
     assert partners.described(partners.Variant, partners.shipped(partners.INPAINTING)).base == digest
 
 
@@ -66,6 +74,30 @@ def test_edges_are_followed_in_other_noise(base: Base, pictures: torch.Tensor) -
         for scale in (1.0, 0.0)
     }
     assert scores[1.0] > scores[0.0] + 0.1
+
+
+def test_depth_is_followed_where_no_caption_says_what_to_draw(base: Base, pictures: torch.Tensor) -> None:
+    network, judge = partners.open_adapter(), partners.open_depth()
+    config = control.ControlConfig(hint="depth", kind="adapter")
+    wanted = told(judge, pictures)
+    hints = from_planes([levels(plane[0].numpy()) for plane in wanted])
+    nothing = ("",) * len(THINGS)
+
+    def agreement(hints: torch.Tensor, scale: float) -> float:
+        made = control.draw(base, network, config, nothing, hints, scale)
+        return mean(agreements(told(judge, made), wanted))
+
+    followed = agreement(hints, 1.0)
+    assert followed > agreement(hints, 0.0) + 0.2
+    assert followed > agreement(hints.roll(1, 0), 1.0) + 0.2
+
+
+def test_depth_is_told_of_what_is_drawn(pictures: torch.Tensor) -> None:
+    """Things stand before their ground, which in these pictures is white."""
+    seen = told(partners.open_depth(), pictures)
+    darkness = (pictures.min(1, keepdim=True).values < 0.6).float()
+    assert min(agreements(seen, darkness)) > 0.8
+    assert seen.shape == (len(THINGS), 1, 64, 64)
 
 
 def test_the_variant_sees_what_is_around_a_hole(base: Base, pictures: torch.Tensor) -> None:

@@ -24,7 +24,7 @@ from mezzotint.values.controls import REFERENCE
 from mezzotint.values.errors import BadModelFile, ModelNotFound, shorten
 
 Network = ControlNet | ControlUnion | T2IAdapter | MMDiTControl
-PARTNERS = (partners.EDGES,)
+PARTNERS = (partners.EDGES, partners.DEPTH)
 """The controls of the embedded model that come with the program, by name."""
 FIXED: Settings = MappingProxyType({name: known for name, known in CONTROL.items() if "norm" not in name})
 """The settings of a ControlNet that its UNet does not decide."""
