@@ -2,7 +2,7 @@
 
 import pytest
 
-from mezzotint.values.adapters import Named, from_flag, in_prompt, inversion_from_flag, tag
+from mezzotint.values.adapters import Named, from_flag, in_prompt, inversion_from_flag, other_tags, tag, tags
 from mezzotint.values.errors import BadValue
 from mezzotint.values.infotext import parse, render
 from mezzotint.values.recipe import MAX_ADAPTERS, AdapterUse, InversionUse, Recipe
@@ -103,3 +103,10 @@ def test_a_recipe_holds_inversions_by_name() -> None:
     assert Recipe.from_json(PLAIN.to_json().replace('"inversions":[],', "")) == PLAIN
     with pytest.raises(BadValue, match="two files answer to CAT"):
         PLAIN.model_copy(update={"inversions": (InversionUse(file="a", name="CAT"), *uses)})
+
+
+def test_tags_are_told_apart() -> None:
+    prompt = "a <lora:b:0.5> c <hypernet:d:1> <lyco:e>"
+    assert tags(prompt) == ("<lora:b:0.5>", "<lyco:e>")
+    assert other_tags(prompt) == ("<hypernet:d:1>",)
+    assert tags("a") == other_tags("a") == ()

@@ -107,6 +107,23 @@ def test_a_refiner_is_told() -> None:
         ({"Hires upscale": "x"}, ()),
         ({"Hires upscale": "2"}, ("scale=2",)),
         ({"Hires upscale": "2", "Hires upscaler": "R-ESRGAN 4x+", "Hires steps": "0"}, ("scale=2",)),
+        ({"Hires upscale": "99", "Denoising strength": "0.5"}, ()),
+        ({"Hires upscale": "2", "Denoising strength": "1.5", "Hires steps": "4000"}, ("scale=2",)),
+        ({"Hires resize-1": "0", "Hires resize-2": "0", "Size-1": "64", "Size-2": "64"}, ()),
+        ({"Hires resize-1": "96", "Size-1": "64", "Size-2": "64"}, ("scale=1.500000",)),
+        (
+            {
+                "Hires upscale": "2",
+                "Hires sampler": "DPM++ 2M",
+                "Hires schedule type": "Karras",
+                "Hires CFG Scale": "3",
+            },
+            ("scale=2,sampler=dpmpp_2m,spacing=karras,guidance=3",),
+        ),
+        (
+            {"Hires upscale": "2", "Hires prompt": "a pear, large", "Hires negative prompt": "fog"},
+            ("scale=2,prompt=a pear, large,negative=fog",),
+        ),
     ],
 )
 def test_what_cannot_be_read_is_left_out(params: dict[str, str], text: tuple[str, ...]) -> None:
