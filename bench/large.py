@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from mezzotint.engine import stages
-from mezzotint.engine.compose import compose
+from mezzotint.engine.composing.compose import compose
 from mezzotint.engine.engine import Engine
 from mezzotint.engine.guiding import guiding_of
 from mezzotint.engine.model import Models, Opened

@@ -8,7 +8,7 @@ from time import perf_counter
 from clock import processor, since_start
 
 from mezzotint.engine.api import draw
-from mezzotint.engine.compose import compose
+from mezzotint.engine.composing.compose import compose
 from mezzotint.engine.engine import Engine
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from mezzotint.engine.compose import compose
+from mezzotint.engine.composing.compose import compose
 from mezzotint.engine.engine import Engine
 from mezzotint.train.lpips import Lpips, open_lpips
 from mezzotint.values.events import Drawn

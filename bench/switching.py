@@ -17,7 +17,7 @@ import torch
 from opening import resident
 
 from mezzotint.engine.api import draw
-from mezzotint.engine.compose import compose
+from mezzotint.engine.composing.compose import compose
 from mezzotint.engine.engine import Engine
 from mezzotint.engine.model import Models
 from mezzotint.engine.placement import place

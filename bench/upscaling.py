@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from mezzotint.engine.composing.redrawing import enlarged
 from mezzotint.engine.engine import Engine
-from mezzotint.engine.redrawing import enlarged
 from mezzotint.train.data.sprites import Selection
 from mezzotint.train.lpips import Lpips, open_lpips
 from mezzotint.train.samples import HELD, grid, to_network

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from mezzotint import generate
-from mezzotint.engine.grid import grid
 from mezzotint.engine.hinting import make_hint
+from mezzotint.engine.telling.grid import grid
 from mezzotint.hints.relief import depth_from
 from mezzotint.values.names import HINTS
 

@@ -7,7 +7,7 @@ looks. Run it after the embedded model has changed.
 from pathlib import Path
 
 from mezzotint import Drawn, Engine, compose
-from mezzotint.engine.grid import grid
+from mezzotint.engine.telling.grid import grid
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mezzotint.engine.api import generate
-    from mezzotint.engine.compose import compose
+    from mezzotint.engine.composing.compose import compose
     from mezzotint.engine.engine import Engine
     from mezzotint.store.convert import convert
     from mezzotint.values.errors import (
@@ -77,7 +77,7 @@ _PLACES = MappingProxyType(
         "Stepped": "values.events:Stepped",
         "Stopped": "values.errors:Stopped",
         "UnknownName": "values.errors:UnknownName",
-        "compose": "engine.compose:compose",
+        "compose": "engine.composing.compose:compose",
         "convert": "store.convert:convert",
         "generate": "engine.api:generate",
         "read_picture": "values.metadata:read",

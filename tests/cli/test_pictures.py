@@ -11,9 +11,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from cli.commands import TOY, apart, command, error_of, files, here
-from mezzotint.engine.compose import compose
-from mezzotint.engine.originals import pictures_of
-from mezzotint.engine.redrawing import varied
+from mezzotint.engine.composing.compose import compose
+from mezzotint.engine.composing.originals import pictures_of
+from mezzotint.engine.composing.redrawing import varied
 from mezzotint.values.controls import ControlUse
 from mezzotint.values.facts import RunFacts
 from mezzotint.values.metadata import read

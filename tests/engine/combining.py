@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, event, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mezzotint.engine.compose import compose
+from mezzotint.engine.composing.compose import compose
 from mezzotint.values.errors import MezzotintError
 from mezzotint.values.events import Drawn
 from mezzotint.values.names import SAMPLERS, SPACINGS, STARTS, UPSCALERS, YES_NO

@@ -1,7 +1,7 @@
 """Recipes of the toy family for the tests of this folder."""
 
 from mezzotint.engine.api import draw
-from mezzotint.engine.compose import compose
+from mezzotint.engine.composing.compose import compose
 from mezzotint.engine.engine import Engine
 from mezzotint.engine.walk import Walk
 

@@ -8,7 +8,7 @@ import pytest
 from adapters.loras import low_rank
 from cli.commands import TOY, error_of, here
 from engine.recipes import Engine, draw, pixels, recipe
-from mezzotint.engine.inspect import inspect
+from mezzotint.engine.telling.inspect import inspect
 from mezzotint.values.errors import BadModelFile, BadValue, ModelNotFound, WeightsMismatch
 from mezzotint.values.events import Stepped
 from mezzotint.values.metadata import read

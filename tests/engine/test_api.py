@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 import mezzotint
-from mezzotint.engine import compose as module
 from mezzotint.engine.api import generate
-from mezzotint.engine.compose import Lists, compose, compose_flat
-from mezzotint.engine.wishes import Wishes
+from mezzotint.engine.composing import compose as module
+from mezzotint.engine.composing.compose import Lists, compose, compose_flat
+from mezzotint.engine.composing.wishes import Wishes
 from mezzotint.families.toy import TOY
 from mezzotint.values.errors import BadValue, UnknownName
 from mezzotint.values.options import OPTIONS, flatten

@@ -12,9 +12,9 @@ from PIL import Image, ImageDraw
 from engine.followers import adapter_file, controlnet_file, face_file, image_prompt_file, weights
 from engine.recipes import draw, pixels, recipe
 from families.reduced import JOINT
+from mezzotint.engine.composing.originals import found_again
 from mezzotint.engine.control_nets import ControlNets
 from mezzotint.engine.engine import Engine
-from mezzotint.engine.originals import found_again
 from mezzotint.families import mini, partners, toy
 from mezzotint.families.export import export_diffusers
 from mezzotint.families.sd1 import SD1_INPAINTING

@@ -9,8 +9,8 @@ from PIL import Image
 from engine.recipes import Engine, draw
 from families.reduced import single, small
 from mezzotint.engine.canvas import canvas, with_near
-from mezzotint.engine.compose import compose
-from mezzotint.engine.originals import found_again, pictures_of
+from mezzotint.engine.composing.compose import compose
+from mezzotint.engine.composing.originals import found_again, pictures_of
 from mezzotint.families.export import export_diffusers
 from mezzotint.values.errors import BadPicture, BadValue
 from mezzotint.values.photo import Photo, read_plane

@@ -7,7 +7,7 @@ import pytest
 
 from engine.recipes import Engine, draw, pixels
 from families.reduced import FAMILIES, small
-from mezzotint.engine.compose import compose
+from mezzotint.engine.composing.compose import compose
 from mezzotint.families.export import export_diffusers
 from mezzotint.values.errors import BadValue
 from mezzotint.values.recipe import Numerics, Recipe

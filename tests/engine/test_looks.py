@@ -10,8 +10,8 @@ from PIL import Image
 
 from engine.recipes import Engine, draw, pixels
 from families.reduced import FAMILIES, single, small
-from mezzotint.engine.compose import Lists, compose
-from mezzotint.engine.redrawing import edited, enlarged, varied
+from mezzotint.engine.composing.compose import Lists, compose
+from mezzotint.engine.composing.redrawing import edited, enlarged, varied
 from mezzotint.families.export import export_diffusers
 from mezzotint.values.errors import BadValue
 from mezzotint.values.guides import Cfg, ImageCfg

@@ -9,11 +9,11 @@ from PIL import Image
 
 from engine.recipes import Engine, draw
 from families.reduced import small
-from mezzotint.engine.compose import Lists, compose
-from mezzotint.engine.inspect import inspect
-from mezzotint.engine.originals import found_again, pictures_of
-from mezzotint.engine.redrawing import varied
+from mezzotint.engine.composing.compose import Lists, compose
+from mezzotint.engine.composing.originals import found_again, pictures_of
+from mezzotint.engine.composing.redrawing import varied
 from mezzotint.engine.replay import Replay, replay, saved
+from mezzotint.engine.telling.inspect import inspect
 from mezzotint.families.export import export_diffusers
 from mezzotint.families.sights import mixture
 from mezzotint.values import infotext, metadata

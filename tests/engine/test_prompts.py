@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from engine.recipes import Engine, pixels, recipe
-from mezzotint.engine.compose import Lists, compose_series
-from mezzotint.engine.explain import explain
+from mezzotint.engine.composing.compose import Lists, compose_series
 from mezzotint.engine.steering import said
+from mezzotint.engine.telling.explain import explain
 from mezzotint.values.errors import BadValue, UnknownName
 from mezzotint.values.recipe import Recipe
 

@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 from engine.recipes import draw, pixels, recipe
 from families.reduced import LETTERS, SMALL2, SMALL_XL, like
 from mezzotint.engine.engine import Engine
-from mezzotint.engine.inspect import inspect
 from mezzotint.engine.reference import weight_of
+from mezzotint.engine.telling.inspect import inspect
 from mezzotint.families import toy
 from mezzotint.families.export import export_diffusers
 from mezzotint.families.sd1 import SD1_INPAINTING

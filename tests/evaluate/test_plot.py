@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mezzotint.engine.compose import compose_flat
+from mezzotint.engine.composing.compose import compose_flat
 from mezzotint.engine.engine import Engine
 from mezzotint.evaluate import plot as module
 from mezzotint.evaluate.convergence import FLOOR, chart, curves, distance, table

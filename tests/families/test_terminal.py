@@ -8,7 +8,7 @@ import torch
 
 from families.reduced import saved, small
 from mezzotint.diffusion.prediction import NOISE, VELOCITY
-from mezzotint.engine.inspect import inspect
+from mezzotint.engine.telling.inspect import inspect
 from mezzotint.families.export import export_diffusers
 from mezzotint.families.recognise import recognise
 from mezzotint.families.registry import Located, find, open_model

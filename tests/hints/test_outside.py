@@ -5,7 +5,8 @@ import sys
 import pytest
 
 from hints.pictures import noise
-from mezzotint.engine.hinting import hint_list, make_hint
+from mezzotint.engine.hinting import make_hint
+from mezzotint.engine.telling.hint_list import hint_list
 from mezzotint.hints.chosen import chosen
 from mezzotint.hints.outside import offered
 from mezzotint.values.errors import BadPackage, BadValue, MissingExtra, UnknownName

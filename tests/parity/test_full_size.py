@@ -9,7 +9,7 @@ import torch
 
 from families.published import manifest
 from mezzotint.engine.api import draw
-from mezzotint.engine.compose import compose
+from mezzotint.engine.composing.compose import compose
 from mezzotint.engine.engine import Engine
 from mezzotint.text import vocabulary
 from mezzotint.text.vocabulary import clip_vocabulary

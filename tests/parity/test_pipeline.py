@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mezzotint.engine.api import draw
-from mezzotint.engine.compose import compose
+from mezzotint.engine.composing.compose import compose
 from mezzotint.engine.engine import Engine
 from mezzotint.store.convert import convert
 

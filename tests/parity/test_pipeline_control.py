@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from engine.followers import TOWER, adapter_file, controlnet_file, face_file, image_prompt_file
 from families.reduced import SMALL_XL
 from mezzotint.engine.api import draw
-from mezzotint.engine.compose import compose
+from mezzotint.engine.composing.compose import compose
 from mezzotint.engine.engine import Engine
 from mezzotint.families import toy
 from mezzotint.families.export import export_diffusers

@@ -26,7 +26,7 @@ from PIL import Image
 from families.reduced import FAMILIES
 from mezzotint.diffusion.noise import seed_for
 from mezzotint.engine.api import draw
-from mezzotint.engine.compose import compose
+from mezzotint.engine.composing.compose import compose
 from mezzotint.engine.engine import Engine
 from mezzotint.families import toy
 from mezzotint.families.export import export_diffusers

@@ -24,7 +24,7 @@ from PIL import Image
 
 from families.reduced import LETTERS, SMALL_REFINER, SMALL_XL, like
 from mezzotint.engine.api import draw
-from mezzotint.engine.compose import compose
+from mezzotint.engine.composing.compose import compose
 from mezzotint.engine.engine import Engine
 from mezzotint.families import toy
 from mezzotint.families.export import export_diffusers

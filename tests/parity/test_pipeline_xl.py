@@ -10,7 +10,7 @@ import torch
 
 from families.reduced import SMALL_REFINER, SMALL_XL
 from mezzotint.engine.api import draw
-from mezzotint.engine.compose import compose
+from mezzotint.engine.composing.compose import compose
 from mezzotint.engine.engine import Engine
 from mezzotint.families import toy
 from mezzotint.families.export import export_diffusers

@@ -29,7 +29,7 @@ from mezzotint.diffusion.prediction import VELOCITY
 from mezzotint.diffusion.samplers.registry import SAMPLERS
 from mezzotint.diffusion.samplers.step import Tuning
 from mezzotint.engine.api import draw
-from mezzotint.engine.compose import compose
+from mezzotint.engine.composing.compose import compose
 from mezzotint.engine.engine import Engine
 from mezzotint.families import toy
 from mezzotint.families.export import export_diffusers

@@ -17,7 +17,7 @@ import torch
 from cli.commands import error_of, here
 from engine.recipes import Engine, draw, recipe
 from families.reduced import LETTERS, SMALL1, single
-from mezzotint.engine.inspect import inspect
+from mezzotint.engine.telling.inspect import inspect
 from mezzotint.families import toy
 from mezzotint.families.export import export_diffusers
 from mezzotint.families.registry import open_model

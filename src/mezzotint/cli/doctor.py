@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mezzotint.cli.table import show
-from mezzotint.engine.doctor import doctor
+from mezzotint.engine.telling.doctor import doctor
 
 
 def run(given: Mapping[str, Any]) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mezzotint.cli.table import show
-from mezzotint.engine.explain import explain
+from mezzotint.engine.telling.explain import explain
 from mezzotint.values.errors import BadValue
 
 

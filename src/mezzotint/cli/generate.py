@@ -11,10 +11,10 @@ from typing import Any
 from mezzotint.cli.inputs import spared
 from mezzotint.cli.output import Output
 from mezzotint.cli.progress import showing
-from mezzotint.engine.compose import Lists, compose_flat, compose_series
+from mezzotint.engine.composing.compose import Lists, compose_flat, compose_series
+from mezzotint.engine.composing.originals import pictures_of
 from mezzotint.engine.engine import Engine
-from mezzotint.engine.grid import grid
-from mezzotint.engine.originals import pictures_of
+from mezzotint.engine.telling.grid import grid
 from mezzotint.values.events import Drawn
 from mezzotint.values.files import write_atomically
 from mezzotint.values.picture import Picture, format_of

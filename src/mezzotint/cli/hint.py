@@ -12,7 +12,8 @@ from PIL import Image
 from mezzotint.cli.flags import WrongUse
 from mezzotint.cli.output import output
 from mezzotint.cli.table import show
-from mezzotint.engine.hinting import hint_list, known_hint, make_hint
+from mezzotint.engine.hinting import known_hint, make_hint
+from mezzotint.engine.telling.hint_list import hint_list
 from mezzotint.values.errors import BadValue, shorten
 from mezzotint.values.files import write_atomically
 from mezzotint.values.photo import read_photo

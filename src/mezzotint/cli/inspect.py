@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mezzotint.cli.table import show
-from mezzotint.engine.inspect import inspect
+from mezzotint.engine.telling.inspect import inspect
 
 LARGE = 10**9
 """Bytes of a file whose hash takes so long that people are told of it."""

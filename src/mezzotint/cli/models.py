@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from mezzotint.cli.table import show
-from mezzotint.engine.catalogue import catalogue
-from mezzotint.engine.report import Report
+from mezzotint.engine.telling.catalogue import catalogue
+from mezzotint.engine.telling.report import Report
 from mezzotint.store.listing import listing
 
 

@@ -14,10 +14,10 @@ from mezzotint.cli.errors import FAILED, show
 from mezzotint.cli.generate import drawn_line, lists_of, write
 from mezzotint.cli.inputs import Inputs, mask_for, spared
 from mezzotint.cli.progress import Show, showing
-from mezzotint.engine.compose import Lists
+from mezzotint.engine.composing.compose import Lists
+from mezzotint.engine.composing.originals import pictures_of
+from mezzotint.engine.composing.redrawing import edited, enlarged, filled_in, hinted, varied
 from mezzotint.engine.engine import Engine
-from mezzotint.engine.originals import pictures_of
-from mezzotint.engine.redrawing import edited, enlarged, filled_in, hinted, varied
 from mezzotint.values import metadata
 from mezzotint.values.errors import BadPicture, BadValue, OutputFailed, Stopped
 from mezzotint.values.events import Drawn

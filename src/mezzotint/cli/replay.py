@@ -11,7 +11,7 @@ from mezzotint.cli.generate import write
 from mezzotint.cli.inputs import one_target, spared
 from mezzotint.cli.output import output, writable
 from mezzotint.cli.progress import showing
-from mezzotint.engine.foreign import nearest
+from mezzotint.engine.composing.foreign import nearest
 from mezzotint.engine.replay import Replay, engine_for, replay, saved
 from mezzotint.values import metadata
 from mezzotint.values.errors import BadValue

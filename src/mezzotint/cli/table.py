@@ -7,7 +7,7 @@ import shutil
 import sys
 import textwrap
 
-from mezzotint.engine.report import Report
+from mezzotint.engine.telling.report import Report
 from mezzotint.values.errors import shorten
 
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"

@@ -7,9 +7,9 @@ first call and keeps its model open for the next. Whoever wants the steps uses `
 from functools import cache
 from typing import Unpack
 
-from mezzotint.engine.compose import compose
+from mezzotint.engine.composing.compose import compose
+from mezzotint.engine.composing.wishes import Wishes
 from mezzotint.engine.engine import Engine
-from mezzotint.engine.wishes import Wishes
 from mezzotint.values.events import Drawn
 from mezzotint.values.picture import Picture
 from mezzotint.values.recipe import Recipe

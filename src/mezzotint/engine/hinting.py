@@ -1,6 +1,6 @@
-"""Hints for surfaces: making one, and telling which there are.
+"""Hints by the words of a recipe: making one, and whether there is such a one.
 
-Takes text and a picture. Gives a picture, or a Report. Needs no model of the user's. What comes of a network of ours is
+Takes text and a picture. Gives a picture. Needs no model of the user's. What comes of a network of ours is
 loaded when it is asked for, through the door that other packages use, so that all other hints do without torch.
 """
 
@@ -11,13 +11,9 @@ from typing import Any
 
 from PIL import Image
 
-from mezzotint.engine.report import Report, Section
 from mezzotint.hints.chosen import chosen
-from mezzotint.hints.outside import offered
 from mezzotint.hints.registry import HINTS, Hint
 from mezzotint.values.hints import Depth
-from mezzotint.values.value import Value
-from mezzotint.values.worded import fields_of, written
 
 _DEPTH = EntryPoint("depth", "mezzotint.engine.depth_hint:depth", "mezzotint")
 
@@ -46,17 +42,3 @@ def known_hint(text: str) -> str:
     """`text` in its shortest form ("canny:100,50" and "canny:low=50" differ). Raises what `make_hint` does for a hint
     or a setting that there is not."""
     return chosen(text, OURS).text
-
-
-def hint_list() -> Report:
-    """Every hint with its settings, and the hints of other packages, which are not loaded for it."""
-    built_in = tuple((name, f"{hint.help}{_settings(hint.options)}") for name, hint in OURS.items())
-    packages = [(name, package) for name, package in sorted(offered().items()) if name not in OURS]
-    others = tuple((name, f"from the package {package}") for name, package in packages)
-    sections = (Section("Hints", built_in), Section("Hints of other packages", others))
-    return Report(tuple(section for section in sections if section.rows))
-
-
-def _settings(options: type[Value]) -> str:
-    shown = ", ".join(f"{name}={written(info.default)}" for name, info in fields_of(options).items())
-    return f" ({shown})" if shown else ""

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from mezzotint.engine.composing.originals import found_again
 from mezzotint.engine.engine import Engine
-from mezzotint.engine.originals import found_again
 from mezzotint.values import metadata
 from mezzotint.values.errors import BadPicture, shorten
 from mezzotint.values.events import Drawn, Event

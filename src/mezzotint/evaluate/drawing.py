@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from PIL import Image
 
-from mezzotint.engine.compose import compose
+from mezzotint.engine.composing.compose import compose
 from mezzotint.engine.engine import Engine
 from mezzotint.values.events import Drawn
 from mezzotint.values.recipe import Recipe

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from mezzotint.engine.grid import Font, cut
+from mezzotint.engine.telling.grid import Font, cut
 from mezzotint.values.axes import Axis, Cell
 
 SMALLEST, LARGEST = 128, 768

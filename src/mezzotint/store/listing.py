@@ -6,7 +6,7 @@ Takes folders, gives sections of a Report. Opens no network.
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mezzotint.engine.report import Section
+from mezzotint.engine.telling.report import Section
 from mezzotint.families.shelf import VARIABLE, folders
 from mezzotint.store.index import Entry, entries
 from mezzotint.values.errors import ModelNotFound

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from mezzotint.engine.compose import DIALECT, Lists, compose_flat
+from mezzotint.engine.composing.compose import DIALECT, Lists, compose_flat
 from mezzotint.engine.stages import planned, tuning
 from mezzotint.families.family import Family
 from mezzotint.families.registry import find

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mezzotint.engine.grid import grid
+from mezzotint.engine.telling.grid import grid
 from mezzotint.values.errors import BadValue
 
 

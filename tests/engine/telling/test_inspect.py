@@ -7,9 +7,9 @@ from PIL.PngImagePlugin import PngInfo
 from safetensors.torch import save_file
 
 from engine.recipes import Engine, draw, recipe
-from mezzotint.engine.catalogue import catalogue
-from mezzotint.engine.doctor import doctor
-from mezzotint.engine.inspect import inspect
+from mezzotint.engine.telling.catalogue import catalogue
+from mezzotint.engine.telling.doctor import doctor
+from mezzotint.engine.telling.inspect import inspect
 from mezzotint.store.convert import convert
 from mezzotint.values.errors import BadModelFile, ModelNotFound
 
@@ -84,7 +84,7 @@ def test_the_doctor_knows_versions_and_what_would_be_used():
 
 
 def test_the_doctor_misses_what_is_not_there(monkeypatch):
-    from mezzotint.engine import doctor as module
+    from mezzotint.engine.telling import doctor as module
 
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     monkeypatch.setattr(module, "_CORE", ("no-such-package",))

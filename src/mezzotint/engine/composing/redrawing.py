@@ -9,9 +9,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import fields
 from pathlib import Path
 
-from mezzotint.engine.compose import DIALECT, NONE, SEEDS, Lists, compose_flat
-from mezzotint.engine.controlled import handed_on
-from mezzotint.engine.starting import IMAGE_CFG, speaks_of
+from mezzotint.engine.composing.compose import DIALECT, NONE, SEEDS, Lists, compose_flat
+from mezzotint.engine.composing.controlled import handed_on
+from mezzotint.engine.composing.starting import IMAGE_CFG, speaks_of
 from mezzotint.families.family import Family
 from mezzotint.families.look import MASK
 from mezzotint.families.registry import find

@@ -10,8 +10,8 @@ from PIL import Image
 from diffusion.toys import STEADY
 from engine.recipes import recipe
 from families.reduced import LETTERS, SMALL_X4, like
-from mezzotint.engine.compose import compose
-from mezzotint.engine.starting import checked_mask, sizes, strength
+from mezzotint.engine.composing.compose import compose
+from mezzotint.engine.composing.starting import checked_mask, sizes, strength
 from mezzotint.families.sd1 import SD1_INPAINTING
 from mezzotint.families.toy import TOY
 from mezzotint.values.errors import BadPicture, BadValue, MezzotintError

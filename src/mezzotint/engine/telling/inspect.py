@@ -6,9 +6,9 @@ found but cannot be used is said in the report; only what cannot be read at all 
 
 from pathlib import Path
 
-from mezzotint.engine.add_ons import inversion, training
 from mezzotint.engine.identity import sha256_of
-from mezzotint.engine.report import Report, Row, Section, rows
+from mezzotint.engine.telling.add_ons import inversion, training
+from mezzotint.engine.telling.report import Report, Row, Section, rows
 from mezzotint.families.kinds import INVERSION, LORA
 from mezzotint.families.recognise import Recognised, recognise
 from mezzotint.values import metadata

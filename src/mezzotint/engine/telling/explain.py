@@ -5,8 +5,8 @@ Takes a prompt, its dialect and a model. Gives a Report. Reads at most the heade
 
 from collections.abc import Callable, Iterator
 
-from mezzotint.engine.compose import DIALECT
-from mezzotint.engine.report import Report, Row, Section
+from mezzotint.engine.composing.compose import DIALECT
+from mezzotint.engine.telling.report import Report, Row, Section
 from mezzotint.families.registry import find
 from mezzotint.text.chunks import Chunk, chunks
 from mezzotint.text.clip import ClipTokenizer

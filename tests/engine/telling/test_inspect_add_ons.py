@@ -10,8 +10,8 @@ import torch
 from cli.commands import here
 from families.reduced import saved, single
 from mezzotint.cli import inspect as command
-from mezzotint.engine.add_ons import MAX_JSON, frequent, training
-from mezzotint.engine.inspect import inspect
+from mezzotint.engine.telling.add_ons import MAX_JSON, frequent, training
+from mezzotint.engine.telling.inspect import inspect
 from mezzotint.families.fitting import fits
 from mezzotint.weights.files import InMemory, save_tensors
 from weights.pickled import saved as pickled

@@ -10,11 +10,11 @@ from dataclasses import dataclass, fields
 from os import fspath
 from typing import Any, Unpack, cast
 
-from mezzotint.engine import starting
-from mezzotint.engine.controlled import with_controls
-from mezzotint.engine.spoken import inversions_of
-from mezzotint.engine.wishes import Wishes
-from mezzotint.engine.written import written
+from mezzotint.engine.composing import starting
+from mezzotint.engine.composing.controlled import with_controls
+from mezzotint.engine.composing.spoken import inversions_of
+from mezzotint.engine.composing.wishes import Wishes
+from mezzotint.engine.composing.written import written
 from mezzotint.families.family import Family
 from mezzotint.families.registry import find
 from mezzotint.families.shelf import VARIABLE, folders, on_shelf

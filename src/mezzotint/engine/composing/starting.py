@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
-from mezzotint.engine.controlled import handed_on, known, with_pictures
+from mezzotint.engine.composing.controlled import handed_on, known, with_pictures
 from mezzotint.engine.pictures import picture_path
 from mezzotint.families.family import Family
 from mezzotint.families.look import MASK

@@ -3,7 +3,7 @@
 Takes nothing, gives a Report. Opens no model.
 """
 
-from mezzotint.engine.report import Report, Section, rows
+from mezzotint.engine.telling.report import Report, Section, rows
 from mezzotint.families.family import Family
 from mezzotint.families.registry import FAMILIES, OPENERS
 from mezzotint.values.errors import ModelNotFound

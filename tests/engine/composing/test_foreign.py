@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.recipes import draw, recipe
-from mezzotint.engine.compose import compose
+from mezzotint.engine.composing.compose import compose
+from mezzotint.engine.composing.foreign import MOST_LARGER, nearest
 from mezzotint.engine.engine import Engine
-from mezzotint.engine.foreign import MOST_LARGER, nearest
 from mezzotint.families.shelf import VARIABLE
 from mezzotint.values.errors import BadPicture, ModelNotFound
 from mezzotint.values.infotext import Infotext, parse, render

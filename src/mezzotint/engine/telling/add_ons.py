@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import cast
 
 from mezzotint.adapters.inversion import open_inversion
-from mezzotint.engine.report import Row, Section, rows
+from mezzotint.engine.telling.report import Row, Section, rows
 from mezzotint.values.errors import MezzotintError, shorten
 
 MOST_WORDS = 20

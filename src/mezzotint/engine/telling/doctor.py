@@ -12,7 +12,7 @@ import torch
 
 from mezzotint import __version__
 from mezzotint.engine.placement import devices, place
-from mezzotint.engine.report import Report, Row, Section, rows
+from mezzotint.engine.telling.report import Report, Row, Section, rows
 
 _CORE = ("torch", "safetensors", "tokenizers", "numpy", "pillow", "pydantic")
 _EXTRAS = (
