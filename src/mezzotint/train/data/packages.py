@@ -124,13 +124,31 @@ def _unpack(package: Package, archive: Path, folder: Path) -> None:
                 raise ValueError("dpkg-deb found it broken")
             plain.seek(0)
             with tarfile.open(fileobj=plain) as tar:
-                tar.extractall(folder, filter="data")
+                _extract(tar, folder)
     elif zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as wheel:
             wheel.extractall(folder)
     else:
         with tarfile.open(archive) as tar:
-            tar.extractall(folder, filter="data")
+            _extract(tar, folder)
+
+
+def _extract(tar: tarfile.TarFile, folder: Path) -> None:
+    """Every file of `tar`, as plain files below `folder`. ValueError for a name that leads out of it and for links,
+    which packages of pictures and words do not have. Python before 3.11.4 has no filter for `extractall`."""
+    inside = folder.resolve()
+    for entry in tar:
+        path = (inside / entry.name).resolve()
+        if not path.is_relative_to(inside):
+            raise ValueError(f"{entry.name!r} leads out of its folder")
+        if entry.isdir():
+            continue
+        content = tar.extractfile(entry) if entry.isfile() else None
+        if content is None:
+            raise ValueError(f"{entry.name!r} is a link or a device")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with content, path.open("wb") as file:
+            shutil.copyfileobj(content, file)
 
 
 def root_of(folder: Path) -> Path:
