@@ -50,7 +50,13 @@ SHEETS: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {
                 (drawn[0], "without them"),
                 (drawn[1], "with them"),
             )
-        )
+        ),
+        "control-depth": (
+            ("lemon", "the picture"),
+            ("lemon-depth", "its depth"),
+            ("egg-alone", "without it"),
+            ("deep-egg", "with it"),
+        ),
     },
 }
 """The files of each sheet with their labels, by page; four stand side by side."""
