@@ -1,10 +1,14 @@
-"""Networks with random weights that steer the toy family, as the files that people have."""
+"""Networks with random weights that steer the toy family, as the files people have; pictures, and what is drawn."""
 
+import hashlib
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
+from engine.recipes import draw, recipe
 from mezzotint.adapters.image_prompt import FACE, FULL_FACE, PLAIN, PLUS, Form, written
 from mezzotint.families.layouts import (
     control_union,
@@ -27,6 +31,27 @@ from mezzotint.weights.files import InMemory, save_tensors
 HINT = (4, 8, 12, 16)
 Module = TypeVar("Module", bound=nn.Module)
 TOWER = VisionGeometry(28, 7, 64, 2, 16, 64, "gelu", 20)
+
+
+def pictures(folder: Path) -> None:
+    """`photo.png`, `other.png`, which is unlike it everywhere, and `mask.png`, whose right half is white."""
+    photo = Image.new("RGB", (48, 48), (250, 240, 200))
+    ImageDraw.Draw(photo).ellipse((8, 8, 40, 36), fill=(200, 30, 40))
+    photo.save(folder / "photo.png")
+    photo.rotate(90).point(lambda level: 255 - level).save(folder / "other.png")
+    half = Image.new("L", (48, 48), 0)
+    half.paste(255, (24, 0, 48, 48))
+    half.save(folder / "mask.png")
+
+
+def levels(engine, **wishes) -> np.ndarray:
+    """The levels of a picture of 4 steps, H W 3, as int."""
+    return np.asarray(draw(engine, recipe(**{"steps": 4, **wishes})).image, dtype=int)
+
+
+def drawn(engine, **wishes) -> str:
+    """The hash of the picture, which is shorter than its bytes where a test fails."""
+    return hashlib.sha256(levels(engine, **wishes).tobytes()).hexdigest()
 
 
 def weights(net: nn.Module, salt: str = "") -> dict[str, Tensor]:

@@ -1,15 +1,23 @@
 """Control: ControlNets, T2I-Adapters and IP-Adapters in a run, alone and together, over tiles, masks and passes."""
 
-import hashlib
 import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from engine.followers import adapter_file, controlnet_file, face_file, image_prompt_file, weights
+from engine.followers import (
+    adapter_file,
+    controlnet_file,
+    drawn,
+    face_file,
+    image_prompt_file,
+    levels,
+    pictures,
+    weights,
+)
 from engine.recipes import draw, pixels, recipe
 from families.reduced import JOINT
 from mezzotint.engine.composing.originals import found_again
@@ -42,13 +50,7 @@ def files(tmp_path_factory):
     image_prompt_file(folder / "plus" / "ip-plus.safetensors", plus=True)
     face_file(folder / "plus" / "full-face.safetensors")
     face_file(folder / "plus" / "recognised.safetensors", recognised=True)
-    photo = Image.new("RGB", (48, 48), (250, 240, 200))
-    ImageDraw.Draw(photo).ellipse((8, 8, 40, 36), fill=(200, 30, 40))
-    photo.save(folder / "photo.png")
-    photo.rotate(90).point(lambda level: 255 - level).save(folder / "other.png")
-    half = Image.new("L", (48, 48), 0)
-    half.paste(255, (24, 0, 48, 48))
-    half.save(folder / "mask.png")
+    pictures(folder)
     return folder
 
 
@@ -58,15 +60,6 @@ def control(files, settings="", net="net"):
 
 def prompt(files, settings="", net="ip", picture="photo"):
     return f"{files / net}.safetensors:{files / picture}.png{settings}"
-
-
-def levels(engine, **wishes):
-    return np.asarray(draw(engine, recipe(**{"steps": 4, **wishes})).image, dtype=int)
-
-
-def drawn(engine, **wishes):
-    """The hash of the picture, which is shorter than its bytes where a test fails."""
-    return hashlib.sha256(levels(engine, **wishes).tobytes()).hexdigest()
 
 
 def test_each_of_them_changes_the_picture_and_no_two_do_the_same(engine, files):

@@ -1,13 +1,11 @@
 """ControlNets of SD 3 in a run: alone and together, in batches, over tiles and passes, and what is refused."""
 
-import hashlib
 from dataclasses import replace
 
-import numpy as np
 import pytest
-from PIL import Image, ImageDraw
 
-from engine.followers import controlnet_file, joint_control_file
+from engine import followers
+from engine.followers import controlnet_file, joint_control_file, pictures
 from engine.recipes import draw, pixels, recipe
 from mezzotint.engine.engine import Engine
 from mezzotint.families import toy
@@ -36,10 +34,7 @@ def files(tmp_path_factory):
     joint_control_file(folder / "masked.safetensors", replace(geometry, hint=17))
     joint_control_file(folder / "wide.safetensors", replace(geometry, net=replace(NET, width=128, heads=2)))
     controlnet_file(folder / "unet.safetensors")
-    photo = Image.new("RGB", (48, 48), (250, 240, 200))
-    ImageDraw.Draw(photo).ellipse((8, 8, 40, 36), fill=(200, 30, 40))
-    photo.save(folder / "photo.png")
-    photo.rotate(90).save(folder / "other.png")
+    pictures(folder)
     return folder
 
 
@@ -52,8 +47,7 @@ def wishes(files, **more):
 
 
 def drawn(engine, files, **more):
-    image = draw(engine, recipe(**wishes(files, **more))).image
-    return hashlib.sha256(np.asarray(image).tobytes()).hexdigest()
+    return followers.drawn(engine, **wishes(files, **more))
 
 
 def test_each_of_them_changes_the_picture_and_no_two_do_the_same(engine, files):

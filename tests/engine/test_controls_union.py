@@ -1,14 +1,11 @@
 """ControlNets for several kinds of hints in a run: alone, together, in batches and tiles, and what is refused."""
 
-import hashlib
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageDraw
 
-from engine.followers import HINT, filled, joint_control_file, union_file
+from engine.followers import HINT, drawn, filled, joint_control_file, pictures, union_file
 from engine.recipes import draw, pixels, recipe
 from families.reduced import JOINT
 from mezzotint.engine.engine import Engine
@@ -41,20 +38,12 @@ def files(tmp_path_factory):
         folder / "wide.safetensors",
         replace(UNION, control=ControlNetGeometry(replace(TOY.denoiser, context=40), HINT)),
     )
-    photo = Image.new("RGB", (48, 48), (250, 240, 200))
-    ImageDraw.Draw(photo).ellipse((8, 8, 40, 36), fill=(200, 30, 40))
-    photo.save(folder / "photo.png")
-    photo.rotate(90).save(folder / "other.png")
+    pictures(folder)
     return folder
 
 
 def control(files, settings, net="net", picture="photo"):
     return f"{files / net}.safetensors:image={files / picture}.png{settings}"
-
-
-def drawn(engine, **wishes):
-    image = draw(engine, recipe(**{"steps": 4, **wishes})).image
-    return hashlib.sha256(np.asarray(image).tobytes()).hexdigest()
 
 
 def test_what_hints_show_is_seen(engine, files):

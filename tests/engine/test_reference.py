@@ -1,12 +1,11 @@
 """A reference in a run: what it changes and what it leaves, on toys and on the embedded model."""
 
-import hashlib
-
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 
+from engine.followers import drawn, levels, pictures
 from engine.recipes import draw, pixels, recipe
 from families.reduced import LETTERS, SMALL2, SMALL_XL, like
 from mezzotint.engine.engine import Engine
@@ -29,26 +28,12 @@ def engine():
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reference")
-    photo = Image.new("RGB", (48, 48), (250, 240, 200))
-    ImageDraw.Draw(photo).ellipse((8, 8, 40, 36), fill=(200, 30, 40))
-    photo.save(folder / "photo.png")
-    photo.rotate(90).point(lambda level: 255 - level).save(folder / "other.png")
-    half = Image.new("L", (48, 48), 0)
-    half.paste(255, (24, 0, 48, 48))
-    half.save(folder / "mask.png")
+    pictures(folder)
     return folder
 
 
 def control(files, settings="", picture="photo"):
     return f"reference:image={files / picture}.png{settings}"
-
-
-def levels(engine, **wishes):
-    return np.asarray(draw(engine, recipe(**{"steps": 4, **wishes})).image, dtype=int)
-
-
-def drawn(engine, **wishes):
-    return hashlib.sha256(levels(engine, **wishes).tobytes()).hexdigest()
 
 
 def test_it_changes_the_picture_and_each_setting_is_seen(engine, files):
