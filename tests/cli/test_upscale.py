@@ -24,7 +24,10 @@ def test_upscale_enlarges_and_draws_over(capsys, place):
 
 def test_the_embedded_model_enlarges_with_its_own_upscaler_and_draws_only_when_asked(capsys, place):
     photo(place / "a.png")
-    assert here(capsys, "upscale", "a.png").code == 0  # without a prompt: nothing is drawn
+    told = here(capsys, "upscale", "a.png")  # without a prompt: nothing is drawn
+    assert told.code == 0
+    assert "64x64, not drawn over" in told.out and "fitting a picture with mini, not drawn over" in told.err
+    assert "steps" not in told.out + told.err
     recipe = read(place / "a-upscale.png").recipe
     source = recipe.passes[0].source
     assert (source.upscaler, source.redraw, source.strength) == ("mini_2x", "no", 0)

@@ -1,5 +1,7 @@
 """Recipes of the toy family for the tests of this folder."""
 
+import numpy as np
+
 from mezzotint.engine.api import draw
 from mezzotint.engine.composing.compose import compose
 from mezzotint.engine.engine import Engine
@@ -26,4 +28,14 @@ def pixels(engine, recipes):
     return [found[i] for i in range(len(recipes))]
 
 
-__all__ = ["Engine", "draw", "first", "pixels", "recipe"]
+def assert_a_batch_is_as_each_alone(engine, recipes):
+    """In exact numerics bit for bit, else to one level."""
+    together = pixels(engine, recipes)
+    alone = [pixels(engine, [one])[0] for one in recipes]
+    for one, own, other in zip(recipes, together, alone, strict=True):
+        assert own == other or one.numerics.mode != "exact"
+        parts = (np.frombuffer(part, dtype=np.uint8).astype(int) for part in (own, other))
+        assert np.abs(np.subtract(*parts)).max() <= 1
+
+
+__all__ = ["Engine", "assert_a_batch_is_as_each_alone", "draw", "first", "pixels", "recipe"]

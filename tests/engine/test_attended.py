@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from engine.followers import controlnet_file, image_prompt_file
-from engine.recipes import Engine, draw, pixels, recipe
+from engine.recipes import Engine, assert_a_batch_is_as_each_alone, draw, pixels, recipe
 from families.reduced import small
 from mezzotint.diffusion.denoise import Request
 from mezzotint.engine.attended import attended, joined
@@ -136,13 +136,7 @@ def test_batches_do_not_matter(engine: Engine, mode: str) -> None:
         recipe("c", region=[f"{LEFT}:x"], seed=3, numerics=mode),
         recipe(LONG, region=[inside(RIGHT, "x")], seed=4, numerics=mode),
     ]
-    alone = [pixels(engine, [one])[0] for one in recipes]
-    together = pixels(engine, recipes)
-    if mode == "exact":
-        assert together == alone
-    for one, other in zip(together, alone, strict=True):
-        parts = (np.frombuffer(part, "u1").astype(int) for part in (one, other))
-        assert np.abs(np.subtract(*parts)).max() <= 1
+    assert_a_batch_is_as_each_alone(engine, recipes)
 
 
 def test_texts_of_other_lengths_are_filled_up() -> None:

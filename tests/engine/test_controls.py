@@ -18,7 +18,7 @@ from engine.followers import (
     pictures,
     weights,
 )
-from engine.recipes import draw, pixels, recipe
+from engine.recipes import assert_a_batch_is_as_each_alone, draw, recipe
 from families.reduced import JOINT
 from mezzotint.engine.composing.originals import found_again
 from mezzotint.engine.control_nets import ControlNets
@@ -131,13 +131,7 @@ def test_a_batch_is_drawn_as_each_alone(engine, files, mode):
         "numerics": mode,
     }
     recipes = [recipe(text, seed=seed, **wishes) for text, seed in (("a", 1), ("a red apple", 2), ("b", 3))]
-    together = pixels(engine, recipes)
-    alone = [pixels(engine, [one])[0] for one in recipes]
-    if mode == "exact":
-        assert together == alone
-    for one, other in zip(together, alone, strict=True):
-        parts = (np.frombuffer(part, dtype=np.uint8).astype(int) for part in (one, other))
-        assert np.abs(np.subtract(*parts)).max() <= 1
+    assert_a_batch_is_as_each_alone(engine, recipes)
 
 
 def test_the_hint_is_of_the_source_where_no_picture_is_named(engine, files):

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from engine.followers import drawn, levels, pictures
-from engine.recipes import draw, pixels, recipe
+from engine.recipes import assert_a_batch_is_as_each_alone, draw, recipe
 from families.reduced import LETTERS, SMALL2, SMALL_XL, like
 from mezzotint.engine.engine import Engine
 from mezzotint.engine.reference import weight_of
@@ -88,13 +88,7 @@ def test_it_costs_one_more_call_in_its_steps(engine, files, monkeypatch):
 def test_a_batch_is_drawn_as_each_alone(engine, files, mode):
     wishes = {"control": [control(files)], "numerics": mode}
     recipes = [recipe(text, seed=seed, **wishes) for text, seed in (("a", 1), ("a red apple", 2))]
-    together = pixels(engine, recipes)
-    alone = [pixels(engine, [one])[0] for one in recipes]
-    if mode == "exact":
-        assert together == alone
-    for one, other in zip(together, alone, strict=True):
-        parts = (np.frombuffer(part, dtype=np.uint8).astype(int) for part in (one, other))
-        assert np.abs(np.subtract(*parts)).max() <= 1
+    assert_a_batch_is_as_each_alone(engine, recipes)
 
 
 def test_with_masks_tiles_passes_seams_and_guides(engine, files):

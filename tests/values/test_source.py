@@ -69,6 +69,7 @@ def test_a_list_of_sides_is_taken_and_minus_nought_is_nought() -> None:
         ({"redraw": "never"}, "unknown redraw 'never'"),
         ({"redraw": "no"}, "redraw: is no, so nothing can be said of how and where to draw; leave strength"),
         ({"redraw": "no", "strength": 0, "mask": {}}, "redraw: is no"),
+        ({"redraw": "no", "strength": 0, "depth": {"file": "near.png"}}, "redraw: is no"),
         ({"redraw": "no", "strength": 0, "extend": (8, 0, 0, 0)}, "redraw: is no"),
         ({"redraw": "no", "strength": 0, "picture": None, "start": "kept"}, "redraw: is no"),
         ({"picture": {"file": ""}}, "image: is empty"),

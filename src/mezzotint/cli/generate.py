@@ -69,7 +69,9 @@ def lists_of(given: Mapping[str, Any]) -> Lists:
 def drawn_line(path: Path, picture: Picture) -> str:
     """What is said of a picture that was drawn."""
     recipe, size = picture.recipe, f"{picture.image.width}x{picture.image.height}"
-    steps = "+".join(str(use.steps) for use in recipe.passes)
+    if not any(use.draws for use in recipe.passes):
+        return f"{path}  {size}, not drawn over, {picture.facts.seconds:.1f} s"
+    steps = "+".join(str(use.steps) if use.draws else "0" for use in recipe.passes)
     return f"{path}  {_seed(recipe)}, {size}, {steps} steps, {picture.facts.seconds:.1f} s"
 
 

@@ -152,9 +152,11 @@ def _lines(pictures: int) -> Show:
         pace.on(event)
         if isinstance(event, Prepared) and pace.drawn == 0:
             first = event.number == 1
-            what = f"drawing {_pictures(pictures)}" if first else f"pass {event.number} of {event.passes}"
+            verb = "drawing" if event.steps or event.passes > 1 else "fitting"
+            what = f"{verb} {_pictures(pictures)}" if first else f"pass {event.number} of {event.passes}"
             among = f" in the first of {event.passes} passes" if first and event.passes > 1 else ""
-            _say(f"{what} with {event.model}, {event.steps} steps{among}")
+            walked = f"{event.steps} steps" if event.steps else "not drawn over"
+            _say(f"{what} with {event.model}, {walked}{among}")
         elif isinstance(event, Stepped) and pictures <= _FEW and _quarter(event.step, event.steps):
             of = f"picture {pace.drawn + 1} of {pictures}, " if pictures > 1 else ""
             _say(f"{of}{pace.place}step {event.step}/{event.steps}, {pace.text}")

@@ -22,7 +22,6 @@ from mezzotint.engine.tiling import for_picture, seen_at_once
 from mezzotint.engine.walk import Walk, sized, walks
 from mezzotint.values.errors import BadValue
 from mezzotint.values.events import Drawn, Event, Prepared, Stepped
-from mezzotint.values.names import NO
 from mezzotint.values.noise import NoiseUse
 from mezzotint.values.picture import Picture, RunFacts
 from mezzotint.values.recipe import Prompt, Recipe
@@ -100,7 +99,7 @@ class _Run:
             opened.merge(adapters)
             drawing, device = for_picture(opened, walked[0]), self.placement.device
             drawn_on = scene(drawing, walked, left)
-            if use.source is not None and use.source.redraw == NO:
+            if not use.draws:
                 yield Prepared(len(recipes), 0, opened.model.family.name, number + 1, len(first.passes))
                 return Left(drawing, None, drawn_on.canvases, use.tiling)
             begun = stages.begin(opened.model, walked, device, drawn_on.ground, drawn_on.left)

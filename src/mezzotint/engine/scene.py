@@ -32,7 +32,6 @@ from mezzotint.engine.walk import Walk
 from mezzotint.families.family import Family
 from mezzotint.families.look import MIX, NEAR, Eyes, Seen, Shown, nothing
 from mezzotint.values.errors import BadValue
-from mezzotint.values.names import NO
 from mezzotint.values.photo import Photo
 from mezzotint.values.source import InitPicture, Mask, Source
 from mezzotint.values.tiling import Tiling
@@ -100,7 +99,7 @@ def scene(opened: Opened, walked: Sequence[Walk], left: Left | None) -> Scene:
         raise BadValue("source", told, "leave strength, start, mask and extend out")
     device = next(opened.model.autoencoder.parameters()).device
     canvases = _canvases(source, size, left, len(walked), device)
-    if source.redraw == NO:
+    if not source.redrawn:
         return Scene(canvases)
     start = None if _from_noise(source) else laid(opened, canvases, _mask(source), first.use.tiling)
     return Scene(canvases, start, None, _seen(opened, walked, canvases))
@@ -133,7 +132,7 @@ def _latents(opened: Opened, walk: Walk, source: Source, left: Left) -> Scene | 
     size = walk.width // factor, walk.height // factor
     latent = left.latent
     same_size = latent is not None and latent.shape[-2:] == size[::-1]
-    plain = alike and source.mask is None and not family.needs and source.redraw != NO
+    plain = alike and source.mask is None and not family.needs and source.redrawn
     if source.start == "kept":
         if not alike or latent is None or not same_size or source.mask is not None:
             told = "a pass goes on where another stopped only with latents of its own kind and size"

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from types import MappingProxyType
 
 from mezzotint.values.infotext_walk import shown, spacing
-from mezzotint.values.names import NO, YES
+from mezzotint.values.names import YES
 from mezzotint.values.recipe import Pass, Recipe
 from mezzotint.values.sampler_names import SAMPLER_TITLES, sampler_called
 from mezzotint.values.source import Mask
@@ -39,7 +39,7 @@ def strength(recipe: Recipe) -> float | None:
     """How much of a picture was changed: of the first pass, or else of the hires pass."""
     later = _hires(recipe)
     source = recipe.passes[0].source or (None if later is None else later.source)
-    return None if source is None or source.redraw == NO else source.strength
+    return None if source is None or not source.redrawn else source.strength
 
 
 def written(recipe: Recipe) -> Iterator[tuple[str, str]]:
@@ -55,7 +55,7 @@ def written(recipe: Recipe) -> Iterator[tuple[str, str]]:
             yield "Hires prompt", later.prompt.text
             yield "Hires negative prompt", later.prompt.negative
     source = first.source
-    if source is not None and source.redraw == NO:
+    if source is not None and not source.redrawn:
         yield "Postprocess upscale to", f"{recipe.width}x{recipe.height}"
         yield "Postprocess upscaler", UPSCALERS[source.upscaler]
     elif source is not None and first.tiling.tile is not None:

@@ -234,6 +234,11 @@ class Pass(Value):
             raise BadValue("control", "there is no picture to follow", hint)
         return self
 
+    @property
+    def draws(self) -> bool:
+        """Whether it draws; else it fits and enlarges its picture."""
+        return self.source is None or self.source.redrawn
+
 
 def _in_turn(passes: tuple[Pass, ...]) -> tuple[Pass, ...]:
     """`passes`, when each has what it starts from. Raises BadValue."""

@@ -179,15 +179,24 @@ class Source(Value):
         if self.picture is not None and self.upscaler in LATENT_UPSCALERS:
             told = f"{self.upscaler} enlarges what the pass before left, and a picture is none of that"
             raise BadValue("upscaler", told, "use lanczos or mini_2x")
-        drawn = self.strength or self.start == "kept" or self.mask or any(self.extend) or self.mixed
-        if self.redraw == NO and drawn:
+        drawn = (
+            self.strength or self.start == "kept" or self.mask or any(self.extend) or self.mixed or self.depth
+        )
+        if not self.redrawn and drawn:
             told = "is no, so nothing can be said of how and where to draw"
-            raise BadValue("redraw", told, "leave strength, start, mask, extend and mix out, or redraw")
+            raise BadValue(
+                "redraw", told, "leave strength, start, mask, extend, mix and depth out, or redraw"
+            )
         if self.picture is None and any(self.extend):
             raise BadValue("extend", "there is no picture to extend", "give one with --image")
         if any(self.extend) and self.fit != FITS[0]:
             raise BadValue("fit", "an extended picture keeps its scale", "leave fit out")
         return self
+
+    @property
+    def redrawn(self) -> bool:
+        """Whether the picture is drawn over; else it is fitted and enlarged."""
+        return self.redraw != NO
 
     @property
     def extended(self) -> bool:
