@@ -8,12 +8,16 @@ from PIL import Image
 from engine.followers import drawn, levels, pictures
 from engine.recipes import assert_a_batch_is_as_each_alone, draw, recipe
 from families.reduced import LETTERS, SMALL2, SMALL_XL, like
+from mezzotint.diffusion.path import Level
+from mezzotint.diffusion.prediction import NOISE
 from mezzotint.engine.engine import Engine
-from mezzotint.engine.reference import weight_of
+from mezzotint.engine.following import Rows
+from mezzotint.engine.reference import Looking, reference, weight_of
 from mezzotint.engine.telling.inspect import inspect
 from mezzotint.families import toy
 from mezzotint.families.export import export_diffusers
 from mezzotint.families.sd1 import SD1_INPAINTING
+from mezzotint.nets.conditioning import Conditioning, Output
 from mezzotint.values.control_text import control_from_text
 from mezzotint.values.errors import BadValue, MezzotintError
 from parity.test_pipeline_sd3 import FAMILIES as SD3
@@ -143,6 +147,33 @@ def test_what_is_wrong_is_said(files, settings, told):
 def test_only_a_reference_has_a_fidelity():
     with pytest.raises(BadValue, match="only a reference has one"):
         control_from_text("net.safetensors:fidelity=0.5")
+
+
+def test_the_network_looks_at_the_reference_at_the_noise_of_the_drawing():
+    """SD 1: what it is shown is (clean + sigma noise) / sqrt(sigma^2 + 1), the rows of one picture alike."""
+    shown = []
+
+    class Seeing:
+        own_sites = frozenset({"mid"})
+
+        def __call__(self, x, t, cond, inject):
+            shown.append((x, t, inject.recalled))
+            return Output(x)
+
+    generator = torch.Generator().manual_seed(1)
+    clean, noise, x = (torch.randn(n, 4, 2, 2, generator=generator) for n in (2, 2, 3))
+    level = Level(torch.tensor(300.0), torch.tensor(1.0), torch.tensor(2.5))
+    pictures, times = torch.tensor([0, 1, 0]), torch.full((3,), 300.0)
+    rows = Rows(
+        x, times, Conditioning(torch.zeros(3, 1, 1)), pictures, torch.zeros(3, dtype=torch.bool), level
+    )
+    adds = reference(Looking(Seeing(), NOISE, clean, noise), control_from_text("reference"), "one", None)
+    (memory,) = adds(rows).memories.values()
+    assert memory.weight is None
+    ((seen, at, recalled),) = shown
+    wanted = (clean + 2.5 * noise)[pictures] / (2.5**2 + 1) ** 0.5
+    assert torch.allclose(seen, wanted, atol=1e-6) and not torch.allclose(seen, clean[pictures], atol=0.1)
+    assert at is times and recalled == {"mid"}
 
 
 @pytest.mark.parametrize(
