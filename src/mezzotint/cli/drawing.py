@@ -16,6 +16,7 @@ from mezzotint.values.adapters import from_flag, in_prompt, inversion_from_flag
 from mezzotint.values.errors import BadValue
 from mezzotint.values.guide_text import with_guides
 from mezzotint.values.guides import KINDS
+from mezzotint.values.names import NO
 from mezzotint.values.options import OPTIONS, Option, assemble
 from mezzotint.values.pass_text import from_text
 from mezzotint.values.recipe import Recipe
@@ -191,5 +192,6 @@ def checked_recipe(given: Mapping[str, Any], options: Mapping[str, Any]) -> Reci
     for text in given["mix"] or ():
         mixed_from_text(text)
     prompt, _ = in_prompt(options["prompt"])
-    recipe = assemble({**options, "prompt": prompt}, _ASSUMED).model_copy(update={"adapters": adapters})
+    assumed = {**_ASSUMED, "strength": 0.0} if options["redraw"] == NO else _ASSUMED
+    recipe = assemble({**options, "prompt": prompt}, assumed).model_copy(update={"adapters": adapters})
     return with_guides(recipe, given["guide"] or ())

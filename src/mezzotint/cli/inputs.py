@@ -5,7 +5,7 @@ file to write for each, which is never one of the pictures. Opens and writes not
 """
 
 import glob
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,9 +36,13 @@ def inputs(words: Sequence[str]) -> Inputs:
         raise WrongUse("PICTURE is missing", hint="name a picture, several, or a folder of pictures")
     prompt = words[-1] if len(words) > 1 and not _names_pictures(words[-1]) else None
     named = words if prompt is None else words[:-1]
+    if "" in named:
+        raise WrongUse(
+            "the name of a picture is empty", hint="name a picture, several, or a folder of pictures"
+        )
     found = tuple(dict.fromkeys(path for word in named for path in _expanded(word)))
     folder = Path(named[0]) if len(named) == 1 and Path(named[0]).is_dir() else None
-    return Inputs(found, prompt, folder, len(named) > 1 or not Path(named[0]).is_file())
+    return Inputs(found, prompt or None, folder, len(named) > 1 or not Path(named[0]).is_file())
 
 
 def _names_pictures(word: str) -> bool:
@@ -47,7 +51,7 @@ def _names_pictures(word: str) -> bool:
 
 def _exists(word: str) -> bool:
     try:
-        return Path(word).exists()
+        return bool(word) and Path(word).exists()  # a path without a name is the folder one is in
     except (OSError, ValueError):  # a long prompt is no name at all
         return False
 
@@ -88,7 +92,7 @@ def targets(found: Inputs, given: Path | None, ending: str) -> tuple[Path, ...]:
     """Where the new version of each picture goes: into the folder `given`, or into one beside the only folder, or
     beside each picture. The folder may be missing yet. Raises BadValue, OutputFailed."""
     if given is None and found.folder is None:
-        return tuple(picture.with_name(f"{picture.stem}-{ending}.png") for picture in found.pictures)
+        return _apart(found.pictures, lambda one, stem: one.with_name(f"{stem}-{ending}.png"))
     folder = given if given is not None else _beside(found.folder or Path(), ending)
     if folder.suffix.lower() in SUFFIXES and not folder.is_dir():
         told = f"'{shorten(folder.name)}' is one picture, and several are to be written"
@@ -98,11 +102,26 @@ def targets(found: Inputs, given: Path | None, ending: str) -> tuple[Path, ...]:
             told = f"{shorten(str(folder), 200)} is the folder of the pictures themselves"
             raise BadValue("output", told, "name another folder: no picture is written over")
     writable(folder if folder.exists() else folder.parent)
-    stems = [picture.stem for picture in found.pictures]
-    return tuple(
-        folder / (f"{one.stem}.png" if stems.count(one.stem) == 1 else f"{one.stem}-{one.suffix[1:]}.png")
-        for one in found.pictures
-    )
+    return _apart(found.pictures, lambda one, stem: folder / f"{stem}.png")
+
+
+def _apart(pictures: Sequence[Path], place: Callable[[Path, str], Path]) -> tuple[Path, ...]:
+    """What `place` makes of each picture and a stem, a file of its own for each, also where capitals do not count: what
+    the picture was, behind its name, tells those of one name apart, and then a number."""
+    plain = [_folded(place(one, one.stem)) for one in pictures]
+    made: dict[str, Path] = {}
+    for one, name in zip(pictures, plain, strict=True):
+        stem = one.stem if plain.count(name) == 1 else f"{one.stem}-{one.suffix[1:]}"
+        file, number = place(one, stem), 1
+        while _folded(file) in made:
+            number += 1
+            file = place(one, f"{stem}-{number}")
+        made[_folded(file)] = file
+    return tuple(made.values())
+
+
+def _folded(file: Path) -> str:
+    return str(file).casefold()
 
 
 def _beside(folder: Path, ending: str) -> Path:
@@ -122,15 +141,17 @@ def spared(files: Iterable[Path], originals: Iterable[Path]) -> None:
             raise BadValue("output", told, "choose another name")
 
 
-def mask_for(mask: Path | None, picture: Path) -> Path | None:
-    """The mask of `picture`: `mask` itself, or in a folder of masks the one of the same name. Raises BadPicture."""
-    if mask is None or not mask.is_dir():
-        return mask
-    same = mask / picture.name
+def companion(given: Path, picture: Path, what: str) -> Path:
+    """What goes with `picture`, a mask or a picture of depth: `given` itself, or in a folder the one of its name.
+
+    Raises BadPicture, which says `what` is missing."""
+    if not given.is_dir():
+        return given
+    same = given / picture.name
     if same.is_file():
         return same
-    near = sorted(one for one in mask.iterdir() if one.stem == picture.stem and _is_picture(one))
+    near = sorted(one for one in given.iterdir() if one.stem == picture.stem and _is_picture(one))
     if not near:
         hint = f"put {shorten(picture.stem)}.png there"
-        raise BadPicture(picture, f"there is no mask of this name in {shorten(str(mask), 200)}", hint)
+        raise BadPicture(picture, f"there is no {what} of this name in {shorten(str(given), 200)}", hint)
     return near[0]

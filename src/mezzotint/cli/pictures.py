@@ -4,7 +4,7 @@ Takes checked flags (`cli.picturing`). A single picture is drawn as `mezzotint P
 run of the same command drew is kept, and a picture that cannot be used is told in one line while the others go on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from typing import Any
 from mezzotint import __version__
 from mezzotint.cli.errors import FAILED, show
 from mezzotint.cli.generate import drawn_line, lists_of, write
-from mezzotint.cli.inputs import Inputs, mask_for, spared
+from mezzotint.cli.inputs import Inputs, companion, spared
+from mezzotint.cli.picturing import COMPANIONS
 from mezzotint.cli.progress import Show, showing
 from mezzotint.engine.composing.compose import Lists
 from mezzotint.engine.composing.originals import pictures_of
@@ -75,9 +76,12 @@ def _series(
     given: Mapping[str, Any], compose: Compose, picture: Path, options: Mapping[str, object]
 ) -> list[Recipe]:
     """The recipes of one picture."""
-    mask = options["mask"]
-    if mask is not None:
-        options = {**options, "mask": str(mask_for(Path(str(mask)), picture))}
+    with_it = {
+        name: str(companion(Path(str(options[name])), picture, what))
+        for name, what in COMPANIONS.items()
+        if options[name] is not None
+    }
+    options = {**options, **with_it}
     first = compose(picture, options, lists_of(given))
     return [first.following(place) for place in range(given["count"])]
 
@@ -99,6 +103,7 @@ class _Batch:
         self._failed = 0
         self._kept = 0
         self._ready = 0
+        self._taken: set[Path] = set()
 
     def run(self, series: Callable[[Path], list[Recipe]]) -> int:
         """Plans, draws, says how it went; gives the exit code."""
@@ -126,11 +131,12 @@ class _Batch:
             return []
         jobs: list[_Job] = []
         for recipe, wish in zip(recipes, files, strict=True):
-            file = wish if self._given["overwrite"] else _place(wish, recipe)
+            file = wish if self._given["overwrite"] else _place(wish, recipe, self._taken)
             if file is None:
                 self._kept += 1
             else:
                 jobs.append(_Job(picture, recipe, file))
+                self._taken.add(file)
         return jobs
 
     def _draw(self, jobs: Sequence[_Job]) -> None:
@@ -169,10 +175,10 @@ class _Batch:
             print(line)
 
 
-def _place(wish: Path, recipe: Recipe) -> Path | None:
-    """The first free name after `wish`, None where one of them holds what `recipe` draws."""
+def _place(wish: Path, recipe: Recipe, taken: Collection[Path]) -> Path | None:
+    """The first free name after `wish` that is not `taken`, None where one of them holds what `recipe` draws."""
     number, file = 1, wish
-    while file.exists():
+    while file.exists() or file in taken:
         if _holds(file, recipe):
             return None
         number += 1

@@ -21,6 +21,8 @@ SIDES = ("left", "top", "right", "bottom")
 _GIVEN_AS_WORDS = frozenset({"prompt", "image"})
 _MAY_BE_READ = frozenset({"vary", "upscale"})
 """The verbs that may find the prompt in the picture."""
+COMPANIONS: Mapping[str, str] = MappingProxyType({"mask": "mask", "depth": "picture of depth"})
+"""The options that name a picture which goes with each one, and what that is: a folder holds one for each of many."""
 MOST_ENLARGED = 8
 
 
@@ -41,12 +43,12 @@ class Way:
         names = "PICTURE ... [PROMPT]" if optional else "PICTURE ... PROMPT"
         told = "its own recipe without one" if optional else "in quotes"
         words = word("words", tuple[str, ...], f"pictures or a folder of them, then what to draw ({told})")
+        helps = {
+            f.name: f"{f.help}; a folder holds one for each" for f in drawing.FLAGS if f.name in COMPANIONS
+        }
+        helps["output"] = f"file, or folder of many, to write to (PICTURE-{self.name}.png)"
         rest = [
-            replace(f, help=f"file, or folder of many, to write to (PICTURE-{self.name}.png)")
-            if f.name == "output"
-            else f
-            for f in drawing.FLAGS
-            if f.name not in _GIVEN_AS_WORDS
+            replace(f, help=helps.get(f.name, f.help)) for f in drawing.FLAGS if f.name not in _GIVEN_AS_WORDS
         ]
         first = [replace(f, group=self.name) for name in self.first for f in rest if f.name == name]
         return (
@@ -83,7 +85,7 @@ class Way:
         """The files of each picture, and the Output of a single one."""
         originals = (
             *found.pictures,
-            *drawing.originals_of(given, {"image": None, "mask": given["mask"], "depth": given["depth"]}),
+            *drawing.originals_of(given, {"image": None} | {name: given[name] for name in COMPANIONS}),
         )
         count, overwrite = given["count"], given["overwrite"]
         if not found.several:

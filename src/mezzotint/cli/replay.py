@@ -4,19 +4,20 @@ Exit code 0 when every pixel is equal and 1 when not, as `cmp` has it. A picture
 is drawn from the nearest one, saved, and what that could not say is told line by line; then 0 is that it was drawn.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from mezzotint.cli.generate import write
 from mezzotint.cli.inputs import one_target, spared
-from mezzotint.cli.output import output, writable
+from mezzotint.cli.output import Output, output
 from mezzotint.cli.progress import showing
 from mezzotint.engine.composing.foreign import nearest
-from mezzotint.engine.replay import Replay, engine_for, replay, saved
+from mezzotint.engine.composing.originals import found_again, pictures_of
+from mezzotint.engine.replay import Replay, Saved, engine_for, replay, saved
 from mezzotint.values import metadata
-from mezzotint.values.errors import BadValue
+from mezzotint.values.errors import BadPicture, BadValue
 from mezzotint.values.infotext import Infotext
-from mezzotint.values.picture import format_of
 
 EQUAL, DIFFERENT = 0, 1
 
@@ -30,24 +31,38 @@ def run(given: Mapping[str, Any]) -> int:
         hint = "use `mezzotint vary` to draw it with another"
         raise BadValue("model", "the recipe in the picture names its own", hint)
     old = saved(given["file"])
-    target = given["output"]
-    if target is not None:
-        format_of(target)
-        writable(target.parent)
+    images = given["image"] or ()
+    target = _target(given["output"], old, images)
     engine = engine_for(old, given["device"], given["threads"])
     outcome: Replay | None = None
     with showing(1, given["quiet"]) as show:
-        for event in replay(old, engine, given["image"] or ()):
+        for event in replay(old, engine, images):
             if isinstance(event, Replay):
                 outcome = event
             else:
                 show(event)
     assert outcome is not None
     if target is not None:
-        outcome.picture.save(target)
+        outcome.picture.save(target.pictures[0])
     if not given["quiet"]:
         print(f"{old.path}: {outcome.verdict}")
+        if target is not None and target.moved:
+            print(f"{target.pictures[0]}  that name was taken, so a number was added")
     return EQUAL if outcome.equal else DIFFERENT
+
+
+def _target(given: Path | None, old: Saved, images: Sequence[Path]) -> Output | None:
+    """A free name for the new picture, None where it is not to be saved. Raises BadValue for the old picture and for
+    those that it starts from, BadPicture for one that is not there."""
+    for image in images:
+        if not image.is_file():
+            raise BadPicture(image, "there is no such picture", "check the path behind --image")
+    if given is None:
+        return None
+    wished = one_target(old.path, given, "replay")
+    found = found_again(old.recipe, old.path.parent, images)
+    spared([wished], (old.path, *images, *pictures_of(found)))
+    return output(wished, "", overwrite=False, count=1)
 
 
 def _foreign(given: Mapping[str, Any], found: Infotext) -> int:
