@@ -1,10 +1,12 @@
 """One hash for a set of named tensors: the same whatever file, order or layout they came from.
 
 Takes a mapping of names to tensors. Gives a sha256 in hex over name, type, shape and bytes of each, in the order of
-the names. Each tensor is hashed on its own first, so that several cores can share the work. Knows no file formats.
+the names. Each tensor is hashed on its own first, so that several cores can share the work; few are in memory at a
+time. Knows no file formats.
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -20,10 +22,13 @@ FORMAT = 1
 
 def digest(tensors: Mapping[str, Tensor]) -> str:
     """The sha256 over the sorted lines `name dtype shape sha256-of-bytes`. Any change of any value changes it."""
-    names = sorted(tensors)
-    with ThreadPoolExecutor() as pool:
-        lines = pool.map(_line, names, [tensors[name] for name in names])
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    names, together, lines = sorted(tensors), os.cpu_count() or 1, list[str]()
+    with ThreadPoolExecutor(together) as pool:
+        # A few at a time: tensors may be made as they are looked up, or be pages of a file that take memory once read.
+        for first in range(0, len(names), together):
+            few = names[first : first + together]
+            lines += pool.map(_line, few, [tensors[name] for name in few])
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def digest_of(
