@@ -1,51 +1,54 @@
 """Pictures of 1024 and 2048 pixels in tiles: peak memory, seconds, and whether tiles show: their
 borders, or the same thing in each.
 
-Every case runs in a fresh process. Memory is the largest resident set of the process. The embedded model draws 4 steps
-in tiles of 64 pixels; beside it its decoder alone, in parts and at once. The geometry of SD 1.5, with random weights in
-bfloat16, takes 1 step in tiles of 512 pixels, and decodes, each with the weights of its own networks alone. Run with
---help for the settings.
+Every case runs in a fresh process. Memory is the largest resident set of the process, a mapped file of weights
+among it. The embedded model draws an apple of 64 pixels and enlarges it, as docs/howto/large.md says, with 2 steps in
+tiles of 128 and 4 steps in tiles of 256; beside it its decoder alone, in parts and at once. Stable Diffusion 1.5, a
+file of random weights in bfloat16, draws pictures of 1 step, in tiles of 512 pixels and untiled. Run with --help for
+the settings.
 """
 
 import argparse
 import resource
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from mezzotint.engine import stages
 from mezzotint.engine.composing.compose import compose
 from mezzotint.engine.engine import Engine
-from mezzotint.engine.guiding import guiding_of
-from mezzotint.engine.model import Models, Opened
+from mezzotint.engine.model import Models
 from mezzotint.engine.placement import place
 from mezzotint.engine.tiling import tiles_for
 from mezzotint.engine.walk import Walk
 from mezzotint.evaluate.lattice import lattice
 from mezzotint.evaluate.seams import seams
-from mezzotint.families.assemble import empty_model
-from mezzotint.families.family import Model
+from mezzotint.families.assemble import empty_model, weights_of
 from mezzotint.families.registry import find
 from mezzotint.families.sd1 import SD1
+from mezzotint.families.tables import single_file_of
 from mezzotint.values.events import Drawn
 from mezzotint.values.picture import Picture
 from mezzotint.values.recipe import ModelUse, Recipe
 from mezzotint.values.tiling import Tiling
+from mezzotint.weights.files import InMemory, save_tensors
 
-PROMPT = "a red apple on a blue ground, 3d render"
+PROMPT = "a red apple, 3d render"
 AT_ONCE = 4096
 """The side of a picture that is larger than any here: it is decoded at once."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One process: whose picture, how large, in tiles of `tile` pixels (0: none), decoded in the memory of `decode`."""
+    """One process: whose picture, how large, at last in tiles of `tile` pixels (0: none), decoded in the memory of
+    `decode`."""
 
     name: str
     side: int
@@ -59,24 +62,18 @@ class Case:
 
 
 CASES = (
-    Case("mini", 64, 0, 1024),
-    Case("mini", 1024, 64, 512),
-    Case("mini", 2048, 64, 512),
+    Case("mini", 64, 0, AT_ONCE),
+    Case("mini", 512, 128, 512),
+    Case("mini", 2048, 256, 512),
     Case("mini-decode", 1024, 0, 512),
     Case("mini-decode", 2048, 0, 512),
     Case("mini-decode", 1024, 0, AT_ONCE),
     Case("mini-decode", 2048, 0, AT_ONCE),
-    Case("sd1-step", 512, 0, 1024),
-    Case("sd1-step", 1024, 512, 1024),
-    Case("sd1-step", 2048, 512, 1024),
-    Case("sd1-decode", 1024, 512, 1024),
-    Case("sd1-decode", 2048, 512, 1448),
+    Case("sd1", 512, 0, AT_ONCE),
+    Case("sd1", 1024, 0, AT_ONCE),
+    Case("sd1", 1024, 512, 512),
+    Case("sd1", 2048, 512, 512),
 )
-
-
-def whole(recipe: Recipe) -> Walk:
-    """The only pass of a recipe."""
-    return Walk(recipe, 0, recipe.width, recipe.height)
 
 
 def peak() -> float:
@@ -91,11 +88,12 @@ def borders(starts: list[int], side: int) -> list[int]:
 
 def shown(picture: Picture) -> str:
     """What is seen of the borders of the tiles of a picture."""
-    recipe = picture.recipe
-    tiles = tiles_for(whole(recipe), find(recipe.passes[0].model).family)
+    recipe, last = picture.recipe, picture.recipe.passes[-1]
+    walk = Walk(recipe, len(recipe.passes) - 1, *picture.image.size)
+    tiles = tiles_for(walk, find(last.model).family)
     if len(tiles) == 1:
         return "one tile"
-    side = recipe.passes[0].tiling.tile or 0
+    side = last.tiling.tile or 0
     rows = borders(sorted({tile.top for tile in tiles}), side)
     columns = borders(sorted({tile.left for tile in tiles}), side)
     levels = np.asarray(picture.image).astype(float)
@@ -112,33 +110,27 @@ def stride(starts: set[int]) -> int | None:
     return 8 * round((max(starts) - min(starts)) / (len(starts) - 1)) if len(starts) > 1 else None
 
 
-def recipe_of(case: Case, model: str, steps: int) -> Recipe:
-    """What is drawn."""
-    return compose(
-        PROMPT,
-        model=model,
-        sampler="euler",
-        spacing="leading",
-        steps=steps,
-        guidance=None if model == "mini" else 1.0,
-        seed=1,
-        width=case.side,
-        height=case.side,
-        tile=case.tile or None,
-        decode_tile=case.decode,
-    )
+def drawn(recipe: Recipe) -> Picture:
+    """The picture of a recipe."""
+    (picture,) = [event.picture for event in Engine("cpu", 2).run(recipe) if isinstance(event, Drawn)]
+    return picture
 
 
-def mini(case: Case, out: Path | None) -> str:
+ENLARGED = "scale={},upscaler=mini_2x,strength=0.25,steps={},tile={},decode_tile={}"
+THEN = {64: (), 512: ((8, 8, 128),), 2048: ((8, 8, 128), (4, 16, 256))}
+"""The further passes to a side of so many pixels: factor, steps before strength, tile."""
+
+
+def mini(case: Case, given: argparse.Namespace) -> str:
     """The embedded model draws."""
-    recipe = recipe_of(case, "mini", 4)
-    (picture,) = [e.picture for e in Engine("cpu", 2).run(recipe) if isinstance(e, Drawn)]
-    if out is not None:
-        picture.save(str(out / f"mini-{case.side}-{case.decode}.png"))
+    then = [ENLARGED.format(*one, case.decode) for one in THEN[case.side]]
+    picture = drawn(compose(PROMPT, model="mini", seed=1, steps=10, decode_tile=case.decode, then=then))
+    if given.out is not None:
+        picture.save(str(given.out / f"mini-{case.side}.png"))
     return shown(picture)
 
 
-def mini_decode(case: Case, out: Path | None) -> str:
+def mini_decode(case: Case, given: argparse.Namespace) -> str:
     """The decoder of the embedded model alone."""
     located = find(ModelUse(base="mini"))
     opened = Models(place("cpu", 2)).get(ModelUse(base="mini"), "float32")
@@ -151,50 +143,39 @@ def mini_decode(case: Case, out: Path | None) -> str:
     return f"{before:.0f} MB before"
 
 
-def random_sd1(*parts: str) -> Model:
-    """Stable Diffusion 1.5, `parts` of it with random weights that keep the size of signals: in bfloat16, the text
-    encoder in float32."""
-    model = empty_model(SD1)
+def make_sd1(path: Path) -> None:
+    """Writes a file of Stable Diffusion 1.5 in bfloat16, with random weights that keep the size of signals."""
     torch.manual_seed(0)
-    for name, network in model.networks.items():
-        if name not in parts:
-            continue
-        network.to_empty(device="cpu").to(torch.float32 if name == "text" else torch.bfloat16)
-        for key, weight in network.named_parameters():
-            if weight.dim() > 1:
-                weight.data.normal_(0, weight[0].numel() ** -0.5)
-            else:
-                weight.data.fill_(1.0 if "norm" in key and key.endswith("weight") else 0.0)
-    return model
+    ours = {}
+    for name, like in weights_of(empty_model(SD1).networks).items():
+        if like.dim() > 1:
+            ours[name] = (torch.randn(like.shape) * like[0].numel() ** -0.5).to(torch.bfloat16)
+        else:
+            one = "norm" in name and name.endswith("weight")
+            ours[name] = torch.full(like.shape, float(one), dtype=torch.bfloat16)
+    save_tensors(single_file_of(SD1).export(InMemory(path, ours)), path)
 
 
-def sd1_step(case: Case, out: Path | None) -> str:
-    """One step of the denoiser of Stable Diffusion 1.5."""
-    recipe, model = recipe_of(case, "toy", 1), random_sd1("unet", "text")
-    opened = Opened(model, torch.bfloat16, find(ModelUse(base="toy")))
-    before, device, guiding = peak(), torch.device("cpu"), guiding_of(recipe.passes[0], model)
-    with place("cpu", 2).pinned(True):
-        begun = stages.begin(model, [whole(recipe)], device)
-        steered = stages.encode(model, [whole(recipe)], guiding.texts, device)
-        denoise = stages.denoiser(opened, whole(recipe), steered, guiding, 1)
-        latent: Tensor = list(stages.sample(denoise, begun, recipe.passes[0]))[-1].x
-    assert bool(latent.isfinite().all())
-    return f"{len(tiles_for(whole(recipe), SD1))} tiles, {before:.0f} MB before"
+def sd1(case: Case, given: argparse.Namespace) -> str:
+    """Stable Diffusion 1.5 draws, without guidance: one call a step."""
+    recipe = compose(
+        PROMPT,
+        model=str(given.sd1),
+        precision="bfloat16",
+        sampler="euler",
+        spacing="leading",
+        steps=1,
+        guidance=1.0,
+        seed=1,
+        width=case.side,
+        height=case.side,
+        tile=case.tile or None,
+        decode_tile=case.decode,
+    )
+    return shown(drawn(recipe))
 
 
-def sd1_decode(case: Case, out: Path | None) -> str:
-    """The decoder of Stable Diffusion 1.5."""
-    model = random_sd1("autoencoder")
-    opened = Opened(model, torch.bfloat16, find(ModelUse(base="toy")))
-    before, latent = peak(), torch.randn(1, 4, case.side // 8, case.side // 8) * 0.18
-    with place("cpu", 2).pinned(True):
-        pixels = stages.decode(opened, latent, False, Tiling(decode_tile=case.decode))
-        stages.finish(pixels)
-    assert bool(pixels.isfinite().all())
-    return f"in the memory of {case.decode}, {before:.0f} MB before"
-
-
-RUNS = {"mini": mini, "mini-decode": mini_decode, "sd1-step": sd1_step, "sd1-decode": sd1_decode}
+RUNS = {"mini": mini, "mini-decode": mini_decode, "sd1": sd1}
 
 
 def main() -> None:
@@ -202,19 +183,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("case", nargs="*", help="NAME SIDE TILE DECODE: this case alone")
     parser.add_argument("--out", type=Path, help="a folder for the pictures of the embedded model")
+    parser.add_argument(
+        "--sd1", type=Path, help="the file of Stable Diffusion 1.5, made where it is not there"
+    )
     given = parser.parse_args()
-    if not given.case:
-        for case in CASES:
-            more = ["--out", str(given.out)] if given.out else []
-            subprocess.run([sys.executable, __file__, *case.words, *more], check=True)
+    if given.case:
+        one(given)
         return
+    with tempfile.TemporaryDirectory() as scratch:
+        given.sd1 = given.sd1 or Path(scratch, "sd1.safetensors")
+        more = ["--sd1", str(given.sd1), *(["--out", str(given.out)] if given.out else [])]
+        for case in CASES:
+            if case.name == "sd1" and not given.sd1.exists():
+                # In a process of its own, so that this one stays small.
+                spawned = get_context("spawn").Process(target=make_sd1, args=(given.sd1,))
+                spawned.start()
+                spawned.join()
+            subprocess.run([sys.executable, __file__, *case.words, *more], check=True)
+
+
+def one(given: argparse.Namespace) -> None:
+    """Runs the case that is named, and prints it."""
     name, *numbers = given.case
-    case, start = Case(name, *map(int, numbers)), perf_counter()
-    told = RUNS[name](case, given.out)
+    case, start, used = Case(name, *map(int, numbers)), perf_counter(), process_time()
+    told = RUNS[name](case, given)
     where = f"tile {case.tile}" if case.tile else "whole"
     decoded = "at once" if case.decode >= case.side else f"in the memory of {case.decode}"
-    cost = f"{peak():6.0f} MB  {perf_counter() - start:6.1f} s"
-    print(f"{name:11} {case.side:5}  {where:8}  decoded {decoded:22}  {cost}  {told}", flush=True)
+    seconds = f"{perf_counter() - start:6.1f} s  {process_time() - used:6.1f} processor s"
+    print(
+        f"{name:11} {case.side:5}  {where:8}  decoded {decoded:22}  {peak():6.0f} MB  {seconds}  {told}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":
