@@ -1,4 +1,4 @@
-"""Draws the sheet of docs/howto/control.md: the hints that need no network, of one picture of the embedded model.
+"""Draws the sheet of docs/howto/control.md: all hints but `soft-edge`, of one picture of the embedded model.
 
 The picture and every setting are the first ones that come to hand: seed 7 and the defaults. Normals are those of a
 ball, since they are made from depth. Run it after a hint has changed.
@@ -30,7 +30,7 @@ def main() -> None:
     drawn = generate("a red apple, 3d render", seed=7).image.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
     names = [name for name in HINTS if name != "soft-edge"]
     made = [(make_hint(name, ball() if name == "normal" else drawn), name) for name in names]
-    page = grid([(image.reduce(2), name) for image, name in [(drawn, "the picture"), *made]], columns=6)
+    page = grid([(image.reduce(2), name) for image, name in [(drawn, "the picture"), *made]], columns=7)
     page.save(PICTURES / "hints.webp", quality=85, method=6)
 
 

@@ -26,8 +26,9 @@ from mezzotint.engine.pictures import opened_picture
 from mezzotint.engine.reference import Looking, reference
 from mezzotint.engine.scene import Left, Scene
 from mezzotint.engine.shown import WHITE, hints, latents, levels, stacked, where
-from mezzotint.engine.tiling import for_picture, left_to_wrap
+from mezzotint.engine.tiling import for_picture, left_to_wrap, seen_at_once
 from mezzotint.engine.walk import ROUNDING, Walk
+from mezzotint.families.family import Family
 from mezzotint.nets.control_union import ControlUnion
 from mezzotint.nets.controlnet import ControlNet
 from mezzotint.nets.image_prompt import ImagePrompt, MlpProjection, Resampler, VectorProjection
@@ -38,7 +39,7 @@ from mezzotint.nets.vision import ClipVision
 from mezzotint.nets.vision_input import clip_pixels
 from mezzotint.nets.wrapping import wrapped
 from mezzotint.values.controls import KINDS, REFERENCE, ControlUse, ImagePromptUse
-from mezzotint.values.errors import BadModelFile, BadValue
+from mezzotint.values.errors import BadModelFile, BadValue, shorten
 
 
 def followed(
@@ -132,9 +133,25 @@ def _control(asked: Asked, net: ControlNet | T2IAdapter | MMDiTControl, use: Con
         hint = asked.hint(use, net.control.factor, see).to(weight)
         return Follower(first, end, partial(controlnet, wrapped(net, wraps), hint, use))
     assert isinstance(opened.model.denoiser, UNet)
+    _check_adapter(net, opened.model.denoiser.geometry, opened.model.family, asked.walked[0], use)
     hint = asked.hint(use, factor, partial(levels, pixels=net.geometry.pixels)).to(weight)
     unet = opened.model.denoiser.geometry
     return Follower(first, end, partial(adapter, wrapped(net, wraps), unet, hint, factor, use))
+
+
+def _check_adapter(net: T2IAdapter, unet: UNetGeometry, family: Family, walk: Walk, use: ControlUse) -> None:
+    """Raises BadValue for an adapter whose features are not as large as those of the model, and for a size that it
+    cannot look at."""
+    side, factor = net.geometry.unshuffle, family.latent.factor
+    # A first level without transformers is met after it was halved.
+    if side != (factor if unet.attention[0] else 2 * factor):
+        told = f"{shorten(use.file, 200)} was made for models whose pictures are coded in other sizes"
+        raise BadValue("control", told, f"use a T2I-Adapter that was made for {family.title}")
+    across, down = seen_at_once(walk)
+    if across % side or down % side:
+        what = "a picture" if (across, down) == (walk.width, walk.height) else "a tile"
+        told = f"{shorten(use.file, 200)} cannot look at {what} of {across}x{down}"
+        raise BadValue("control", told, f"draw in sizes that are multiples of {side}")
 
 
 def _reference(asked: Asked, use: ControlUse, name: str) -> Follower:
