@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from mezzotint.adapters.image_prompt import FACE, FULL_FACE, PLAIN, PLUS, Form, open_image_prompt, written
-from mezzotint.nets.image_prompt import ImagePrompt, MlpProjection, Resampler, VectorProjection, text_sites
+from mezzotint.nets.image_prompt import ImagePrompt, MlpProjection, VectorProjection, text_sites
+from mezzotint.nets.resampler import Resampler, ResamplerGeometry
 from mezzotint.nets.unet import UNetGeometry
 from mezzotint.values.errors import BadModelFile, WeightsMismatch
 from mezzotint.weights.files import InMemory, open_tensors, save_tensors
@@ -16,7 +17,7 @@ from parity.nets_reference import fill
 UNET = UNetGeometry(4, 4, (8, 16), 1, (True, False), (2, 2), 6, norm_groups=4)
 FORMS: dict[str, tuple[Form, nn.Module, tuple[int, ...]]] = {
     "plain": (PLAIN, VectorProjection(10, 6, 4), (10,)),
-    "plus": (PLUS, Resampler(10, 6, 8, 2, tokens=5, layers=3, ratio=3), (7, 10)),
+    "plus": (PLUS, Resampler(ResamplerGeometry(10, 6, 8, 2, tokens=5, layers=3, ratio=3)), (7, 10)),
     "full face": (FULL_FACE, MlpProjection(10, 10, 6), (7, 10)),
     "face": (FACE, MlpProjection(10, 20, 6, 4), (10,)),
 }

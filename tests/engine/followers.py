@@ -1,6 +1,7 @@
 """Networks with random weights that steer the toy family, as the files people have; pictures, and what is drawn."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,19 +11,26 @@ from torch import Tensor, nn
 
 from engine.recipes import draw, recipe
 from mezzotint.adapters.image_prompt import FACE, FULL_FACE, PLAIN, PLUS, Form, written
+from mezzotint.adapters.joint_prompt import written_joint
 from mezzotint.families.layouts import (
     control_union,
     controlnet,
+    ip_adapter,
     mmdit_control,
     mmdit_diffusers,
+    siglip_hf,
     t2i_adapter,
     vision_hf,
 )
 from mezzotint.families.toy import TOY, random_weight
 from mezzotint.nets.control_union import ControlUnion, UnionGeometry
 from mezzotint.nets.controlnet import ControlNet, ControlNetGeometry
-from mezzotint.nets.image_prompt import ImagePrompt, MlpProjection, Resampler, VectorProjection, text_sites
+from mezzotint.nets.image_prompt import ImagePrompt, MlpProjection, VectorProjection, text_sites
+from mezzotint.nets.joint_prompt import JointPrompt
+from mezzotint.nets.mmdit import MMDiTGeometry
 from mezzotint.nets.mmdit_control import LENT, MMDiTControl, MMDiTControlGeometry
+from mezzotint.nets.resampler import Resampler, ResamplerGeometry
+from mezzotint.nets.siglip import Siglip, SiglipGeometry
 from mezzotint.nets.t2i_adapter import AdapterGeometry, T2IAdapter
 from mezzotint.nets.unet import UNetGeometry
 from mezzotint.nets.vision import ClipVision, VisionGeometry
@@ -30,6 +38,7 @@ from mezzotint.weights.files import InMemory, save_tensors
 
 HINT = (4, 8, 12, 16)
 Module = TypeVar("Module", bound=nn.Module)
+SIGHT = SiglipGeometry(28, 7, 48, 3, 4, 64)
 TOWER = VisionGeometry(28, 7, 64, 2, 16, 64, "gelu", 20)
 
 
@@ -109,8 +118,31 @@ def tower_folder(path: Path) -> Path:
 def image_prompt_file(path: Path, unet: UNetGeometry = TOY.denoiser, plus: bool = False) -> Path:
     """An IP-Adapter at `path`, with its tower in the folder `image_encoder` beside it."""
     width = unet.context
-    projection = Resampler(TOWER.width, width, 64, 1, tokens=5) if plus else VectorProjection(20, width)
+    projection = (
+        Resampler(ResamplerGeometry(TOWER.width, width, 64, 1, tokens=5))
+        if plus
+        else VectorProjection(20, width)
+    )
     return _prompt_file(path, unet, projection, PLUS if plus else PLAIN)
+
+
+def siglip_folder(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    net = filled(Siglip(SIGHT))
+    save_tensors(siglip_hf.LAYOUT.export(InMemory(path, net.state_dict())), path / "model.safetensors")
+    settings = {"num_attention_heads": SIGHT.heads, "model_type": "siglip_vision_model"}
+    (path / "config.json").write_text(json.dumps(settings))
+    return path
+
+
+def joint_prompt_file(path: Path, net: MMDiTGeometry, diffusers: bool = False, salt: str = "") -> Path:
+    """An IP-Adapter of SD 3 at `path`, with its tower in the folder `image_encoder` beside it."""
+    sizes = ResamplerGeometry(SIGHT.width, net.width, 64, 1, tokens=5)
+    prompt = filled(JointPrompt(sizes, 16, net), salt)
+    table = ip_adapter.TIMED_DIFFUSERS if diffusers else ip_adapter.TIMED
+    save_tensors(written_joint(prompt, table), path)
+    siglip_folder(path.parent / "image_encoder")
+    return path
 
 
 def face_file(path: Path, unet: UNetGeometry = TOY.denoiser, recognised: bool = False) -> Path:

@@ -29,7 +29,7 @@ from mezzotint.families.sd1 import SD1_INPAINTING
 from mezzotint.families.toy import TOY
 from mezzotint.nets.controlnet import ControlNet, ControlNetGeometry
 from mezzotint.nets.t2i_adapter import AdapterGeometry, T2IAdapter
-from mezzotint.values.errors import BadPicture, BadValue, MezzotintError
+from mezzotint.values.errors import BadModelFile, BadPicture, MezzotintError
 from mezzotint.values.recipe import Recipe
 
 
@@ -312,7 +312,9 @@ def test_a_transformer_takes_none_of_a_unet(engine, files):
         nets = ControlNets(model.denoiser, torch.float32)
         with pytest.raises(MezzotintError, match=r"made for a model with a UNet, this one has a transformer"):
             nets.control(recipe(control=[control(files)]).passes[0].controls[0])
-        with pytest.raises(BadValue, match="no UNet that an IP-Adapter could steer"):
+        with pytest.raises(
+            BadModelFile, match=r"IP-Adapter for a model with a UNet, this one has a transformer"
+        ):
             nets.prompt(recipe(image_prompt=[prompt(files)]).passes[0].image_prompts[0])
 
 

@@ -133,12 +133,17 @@ def test_a_unet_refuses_what_it_does_not_have(inject: Inject, complaint: str) ->
         unet()(x, t, cond, inject)
 
 
+def stream_at(site: str) -> Inject:
+    return Inject(streams={"a": Stream({site: torch.ones(1)}, {site: torch.ones(1)}, torch.tensor(1.0))})
+
+
 @pytest.mark.parametrize(
     ("inject", "complaint"),
     [
         (Inject(attend={"blocks.1.attn2": identity}), "attend: no attention 'blocks.1.attn2'"),
         (Inject(skips=frozenset({"blocks.3"})), "skips: no block 'blocks.3'; use blocks.0 to blocks.2"),
-        (Inject(streams={"a": Stream({}, {}, torch.tensor(1.0))}), "streams: this network takes none"),
+        (stream_at("blocks.0.attn"), "streams: no norms for the pixels alone"),
+        (stream_at("mid"), "streams: no attention 'mid'"),
     ],
 )
 def test_a_transformer_refuses_what_it_does_not_have(inject: Inject, complaint: str) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from families.published import manifest, tensors
 from mezzotint.nets.attention import attend, attend_streams
-from mezzotint.nets.conditioning import Conditioning, Inject, Stream
+from mezzotint.nets.conditioning import Conditioning, Inject, Norms, Stream
 from mezzotint.nets.image_prompt import ImagePrompt, VectorProjection, text_sites
 from mezzotint.nets.unet import UNet, UNetGeometry
 from mezzotint.values.errors import BadValue
@@ -131,8 +131,8 @@ def test_what_a_stream_adds() -> None:
         * mask.reshape(1, 1, 6, 1)
         * torch.tensor([0.5, 1.5]).reshape(2, 1, 1, 1)
     )
-    assert torch.allclose(attend_streams(plain, q, [stream], SITE), plain + added, atol=1e-6)
-    assert attend_streams(plain, q, [stream], "elsewhere") is plain
+    assert torch.allclose(attend_streams(plain, (q, k, v), [stream], SITE), plain + added, atol=1e-6)
+    assert attend_streams(plain, (q, k, v), [stream], "elsewhere") is plain
 
 
 def test_masks_follow_the_resolution() -> None:
@@ -150,6 +150,9 @@ def test_streams_that_do_not_fit() -> None:
         )
     with pytest.raises(BadValue, match="different sites"):
         answer(net, Inject(streams={"a": replace(stream, keys={})}))
+    norms = {site: Norms(torch.ones(4), torch.ones(4)) for site in stream.keys}
+    with pytest.raises(BadValue, match="norms where this network takes none"):
+        answer(net, Inject(streams={"a": replace(stream, norms=norms)}))
     with pytest.raises(BadValue, match="one batch"):
         answer(net, Inject(streams={"a": stream}), count=1)
     with pytest.raises(BadValue, match="sites"):

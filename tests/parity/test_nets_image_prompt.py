@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from mezzotint.families.layouts import ip_adapter
 from mezzotint.nets.conditioning import Conditioning, Inject, Stream
-from mezzotint.nets.image_prompt import ImagePrompt, MlpProjection, Resampler, VectorProjection, text_sites
+from mezzotint.nets.image_prompt import ImagePrompt, MlpProjection, VectorProjection, text_sites
+from mezzotint.nets.resampler import Resampler, ResamplerGeometry
 from mezzotint.nets.unet import UNet, UNetGeometry
 from mezzotint.weights.files import InMemory
 from mezzotint.weights.layout import Layout
@@ -26,7 +27,7 @@ UNETS = {"sd1": SMALL, "sdxl": DEEP}
 
 PROJECTIONS: dict[str, tuple[Layout, nn.Module, tuple[int, ...]]] = {
     "plain": (ip_adapter.VECTOR, VectorProjection(WIDTH, CONTEXT, TOKENS), (WIDTH,)),
-    "plus": (ip_adapter.PLUS, Resampler(WIDTH, CONTEXT, 32, 2, tokens=5), (9, WIDTH)),
+    "plus": (ip_adapter.PLUS, Resampler(ResamplerGeometry(WIDTH, CONTEXT, 32, 2, tokens=5)), (9, WIDTH)),
     "full face": (ip_adapter.FULL_FACE, MlpProjection(WIDTH, WIDTH, CONTEXT), (9, WIDTH)),
     "face": (ip_adapter.FACE, MlpProjection(WIDTH, 2 * WIDTH, CONTEXT, TOKENS), (WIDTH,)),
 }

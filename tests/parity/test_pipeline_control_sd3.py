@@ -89,6 +89,11 @@ def theirs(files, net, monkeypatch, **given):
 
 
 def ours(files, *controls):
+    return drawn(files, control=list(controls))
+
+
+def drawn(files, **wishes):
+    """Our picture, H W 3 in levels."""
     recipe = compose(
         "a red apple, 3d render",
         negative="blue",
@@ -98,7 +103,7 @@ def ours(files, *controls):
         seed=7,
         width=WIDTH,
         height=HEIGHT,
-        control=list(controls),
+        **wishes,
     )
     return np.asarray(draw(Engine("cpu", 1), recipe).image, dtype=float)
 

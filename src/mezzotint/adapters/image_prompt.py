@@ -16,7 +16,8 @@ from mezzotint.families.geometry import Shapes
 from mezzotint.families.kinds import IMAGE_PROMPT, UNKNOWN, hint_for, kind_of
 from mezzotint.families.layouts import ip_adapter
 from mezzotint.families.standing import standing
-from mezzotint.nets.image_prompt import ImagePrompt, MlpProjection, Resampler, VectorProjection, text_sites
+from mezzotint.nets.image_prompt import ImagePrompt, MlpProjection, VectorProjection, text_sites
+from mezzotint.nets.resampler import Resampler, ResamplerGeometry
 from mezzotint.nets.unet import UNetGeometry
 from mezzotint.values.errors import BadModelFile
 from mezzotint.weights.files import InMemory, TensorSource
@@ -24,8 +25,9 @@ from mezzotint.weights.layout import Layout
 
 IP_ADAPTERS = "use an IP-Adapter, plain, plus, plus-face or full-face"
 FACES = "use ip-adapter-plus-face or ip-adapter-full-face, which need no face recogniser"
+OF_THIS_MODEL = "use an IP-Adapter of the family of this model"
 HEAD_WIDTH = 64
-"""Of the attention in the projection of IP-Adapter Plus, in every published file."""
+"""Of the attention in the resampler, in every published file."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,10 @@ def _mlp(shapes: Shapes) -> nn.Module:
     return MlpProjection(width, inner, context, shapes.side("fc2.weight", 0) // context)
 
 
-def _resampler(shapes: Shapes) -> nn.Module:
+def resampler_geometry(shapes: Shapes) -> ResamplerGeometry:
+    """The resampler of these weights."""
     hidden = shapes.side("proj_in.weight", 0)
-    return Resampler(
+    return ResamplerGeometry(
         width=shapes.side("proj_in.weight", 1),
         context=shapes.side("proj_out.weight", 0),
         hidden=hidden,
@@ -60,6 +63,10 @@ def _resampler(shapes: Shapes) -> nn.Module:
         layers=shapes.count("layers"),
         ratio=shapes.side("layers.0.fc1.weight", 0) // max(1, hidden),
     )
+
+
+def _resampler(shapes: Shapes) -> nn.Module:
+    return Resampler(resampler_geometry(shapes))
 
 
 PLAIN = Form("image_proj.proj.weight", ip_adapter.VECTOR, _vector, "norm.weight")
@@ -81,7 +88,10 @@ OTHERS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def form_of(source: TensorSource) -> Form:
-    """Which kind of IP-Adapter `source` holds. Raises BadModelFile: none, or one that cannot be used."""
+    """Which kind of IP-Adapter for a UNet `source` holds. Raises BadModelFile: none, or one that cannot be used."""
+    if ip_adapter.TIME in source:
+        told = "is an IP-Adapter for a model with a transformer (Stable Diffusion 3), this one has a UNet"
+        raise BadModelFile(source.path, told, OF_THIS_MODEL)
     for sign, kind in OTHERS:
         if any(sign.match(name) for name in source):
             raise BadModelFile(
@@ -107,13 +117,13 @@ def open_image_prompt(source: TensorSource, unet: UNetGeometry) -> ImagePrompt:
     form, sites = form_of(source), text_sites(unet)
     table = ip_adapter.layout(form.table, len(sites))
     tensors = table.load(source)
-    shapes = Shapes(_shapes(tensors), "projection.", source.path)
+    shapes = shapes_of(tensors, source.path)
     context = shapes.side(form.context, 0)
     if context != unet.context:
         raise BadModelFile(
             source.path,
             f"is made for text of width {context}, this model's has {unet.context}",
-            hint="use an IP-Adapter of the family of this model",
+            hint=OF_THIS_MODEL,
         )
     return filled(lambda: ImagePrompt(form.make(shapes), context, sites), tensors, source.path, table.theirs)
 
@@ -129,5 +139,6 @@ def written(prompt: ImagePrompt, form: Form) -> dict[str, Tensor]:
     return table.export(InMemory(Path("ip-adapter"), prompt.state_dict()))
 
 
-def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+def shapes_of(tensors: Mapping[str, Tensor], path: Path) -> Shapes:
+    """The shapes of the projection among the weights of an image prompt."""
+    return Shapes({name: tuple(tensor.shape) for name, tensor in tensors.items()}, "projection.", path)

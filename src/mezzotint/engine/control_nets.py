@@ -13,15 +13,18 @@ import torch
 from torch import nn
 
 from mezzotint.adapters.image_prompt import image_prompt_at
+from mezzotint.adapters.joint_prompt import joint_prompt_at
 from mezzotint.engine.identity import Identity, identity, sha256_of
 from mezzotint.families.control_nets import Network, control_path, existing, open_control
-from mezzotint.families.standing import vision_at
+from mezzotint.families.standing import tower_at
 from mezzotint.nets.image_prompt import ImagePrompt
+from mezzotint.nets.joint_prompt import JointPrompt
 from mezzotint.nets.mmdit import MMDiT
+from mezzotint.nets.siglip import Siglip
 from mezzotint.nets.unet import UNet
 from mezzotint.nets.vision import ClipVision
 from mezzotint.values.controls import ControlUse, ImagePromptUse
-from mezzotint.values.errors import BadModelFile, BadValue, ModelNotFound
+from mezzotint.values.errors import BadModelFile, ModelNotFound
 
 KEPT = 16
 """The most networks that are kept open; one pass may need two for each of its image prompts."""
@@ -45,20 +48,19 @@ class ControlNets:
         _verify(path, use.sha256)
         return self._kept("control", path, lambda: open_control(path, self._denoiser))
 
-    def prompt(self, use: ImagePromptUse) -> ImagePrompt:
+    def prompt(self, use: ImagePromptUse) -> ImagePrompt | JointPrompt:
         """The IP-Adapter of `use`. Raises as `control` does."""
-        if not isinstance(self._denoiser, UNet):
-            told = "this model has no UNet that an IP-Adapter could steer"
-            raise BadValue("image_prompt", told, "use a model with a UNet")
-        unet = self._denoiser.geometry
+        denoiser = self._denoiser
         path = existing(use.file, "give the path of an IP-Adapter with --image-prompt")
         _verify(path, use.sha256)
-        return self._kept("prompt", path, lambda: image_prompt_at(path, unet))
+        if isinstance(denoiser, MMDiT):
+            return self._kept("prompt", path, lambda: joint_prompt_at(path, denoiser.geometry))
+        return self._kept("prompt", path, lambda: image_prompt_at(path, denoiser.geometry))
 
-    def encoder(self, use: ImagePromptUse) -> ClipVision:
+    def encoder(self, use: ImagePromptUse) -> ClipVision | Siglip:
         """The vision tower that the IP-Adapter of `use` looks through. Raises as `control` does."""
         if use.encoder is not None:
-            path = existing(use.encoder, "give the path of a CLIP vision tower: encoder=FILE")
+            path = existing(use.encoder, "give the path of a vision tower: encoder=FILE")
         else:
             above = Path(use.file).expanduser()
             above = above if above.is_dir() else above.parent
@@ -67,7 +69,7 @@ class ControlNets:
             if path is None:
                 hint = "put the image_encoder folder beside the adapter, or say encoder=FILE"
                 raise ModelNotFound("image_encoder", hint)
-        return self._kept("encoder", path, lambda: vision_at(path))
+        return self._kept("encoder", path, lambda: tower_at(path))
 
     def _kept(self, kind: str, path: Path, make: Callable[[], Module]) -> Module:
         key = (kind, identity(path))

@@ -3,7 +3,7 @@
 Takes walks, their scene and what the pass before left. Gives `Follower`s. Opens the pictures that recipes name; whoever
 calls sees to threads and precision.
 
-Shapes: N pictures, D width of a text state.
+Shapes: N pictures, P H W a hint.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from mezzotint.adapters.image_prompt import FACES
 from mezzotint.diffusion.noise import seed_for, torch_stream
 from mezzotint.diffusion.plan import Plan
 from mezzotint.engine.canvas import Size
@@ -23,6 +22,7 @@ from mezzotint.engine.following import Follower, adapter, controlnet, image_prom
 from mezzotint.engine.ground import encoded, pixels_of
 from mezzotint.engine.model import Opened
 from mezzotint.engine.pictures import opened_picture
+from mezzotint.engine.prompting import said_of
 from mezzotint.engine.reference import Looking, reference
 from mezzotint.engine.scene import Left, Scene
 from mezzotint.engine.shown import WHITE, hints, latents, levels, stacked, where
@@ -31,15 +31,12 @@ from mezzotint.engine.walk import ROUNDING, Walk
 from mezzotint.families.family import Family
 from mezzotint.nets.control_union import ControlUnion
 from mezzotint.nets.controlnet import ControlNet
-from mezzotint.nets.image_prompt import ImagePrompt, MlpProjection, Resampler, VectorProjection
 from mezzotint.nets.mmdit_control import MMDiTControl
 from mezzotint.nets.t2i_adapter import T2IAdapter
 from mezzotint.nets.unet import UNet, UNetGeometry
-from mezzotint.nets.vision import ClipVision
-from mezzotint.nets.vision_input import clip_pixels
 from mezzotint.nets.wrapping import wrapped
 from mezzotint.values.controls import KINDS, REFERENCE, ControlUse, ImagePromptUse
-from mezzotint.values.errors import BadModelFile, BadValue, shorten
+from mezzotint.values.errors import BadValue, shorten
 
 
 def followed(
@@ -175,52 +172,10 @@ def _reference(asked: Asked, use: ControlUse, name: str) -> Follower:
 
 def _image_prompt(asked: Asked, use: ImagePromptUse, name: str) -> Follower:
     opened = asked.opened
-    net = opened.controls.prompt(use)
-    tower = opened.controls.encoder(use)
+    net, tower = opened.controls.prompt(use), opened.controls.encoder(use)
     pictures = [opened_picture(one).over(WHITE) for one in use.pictures]
-    said = _tokens(net, tower, pictures, use)
     mask = None
     if use.mask is not None:
-        mask = where(use.mask, asked.drawn_on, asked.drawn, len(asked.walked)).to(said[0])
-    over = image_prompt(net, said, use.weight, mask, opened.model.family.latent.factor, name)
+        mask = where(use.mask, asked.drawn_on, asked.drawn, len(asked.walked)).to(next(net.parameters()))
+    over = image_prompt(said_of(net, tower, pictures, use), mask, opened.model.family.latent.factor, name)
     return Follower(*asked.span(use), over)
-
-
-def _tokens(
-    net: ImagePrompt, tower: ClipVision, pictures: Sequence[Image.Image], use: ImagePromptUse
-) -> tuple[Tensor, Tensor]:
-    """What an IP-Adapter says of its pictures, side by side, and of no picture: 1 N D each.
-
-    A plain one reads the tower's vector, and knows no picture as zeros; the others read the states before its last
-    layer, and know no picture as one of zeros (tencent-ailab/IP-Adapter, ip_adapter.py).
-    """
-    if isinstance(net.projection, MlpProjection) and net.projection.spread:
-        told = "reads the vectors of a face recogniser (insightface), which is no part of this program"
-        raise BadModelFile(use.file, told, FACES)
-    weight = next(tower.parameters())
-    pixels = clip_pixels(pictures, tower.geometry.side).to(weight)
-    if isinstance(net.projection, VectorProjection):
-        vectors = tower(pixels).pooled
-        seen = torch.cat([vectors, torch.zeros_like(vectors[:1])])
-    else:
-        seen = tower(torch.cat([pixels, torch.zeros_like(pixels[:1])]), skip=1).tokens
-    wanted = _width(net)
-    if seen.shape[-1] != wanted:
-        told = f"reads values of width {wanted}, its vision tower gives {seen.shape[-1]}"
-        raise BadModelFile(use.file, told, "say encoder=FILE, the tower that it was trained with")
-    made = net.projection(seen)
-    tokens, nothing = made[:-1].flatten(0, 1)[None], made[-1:]
-    return tokens, nothing.repeat(1, len(pictures), 1)
-
-
-def _width(net: ImagePrompt) -> int:
-    """How wide the values are that its projection reads."""
-    match net.projection:
-        case VectorProjection():
-            return net.projection.proj.in_features
-        case MlpProjection():
-            return net.projection.fc1.in_features
-        case Resampler():
-            return net.projection.proj_in.in_features
-        case _:
-            raise TypeError(f"{type(net.projection).__name__} is no projection of an IP-Adapter")

@@ -20,7 +20,6 @@ from mezzotint.diffusion.tiles import Tile
 from mezzotint.nets.conditioning import Conditioning, Inject, Stream
 from mezzotint.nets.control_union import ControlUnion
 from mezzotint.nets.controlnet import ControlNet
-from mezzotint.nets.image_prompt import ImagePrompt
 from mezzotint.nets.mmdit_control import MMDiTControl
 from mezzotint.nets.t2i_adapter import T2IAdapter
 from mezzotint.nets.unet import UNetGeometry
@@ -215,21 +214,19 @@ def site_weights(use: ControlUse, count: int) -> tuple[float, ...]:
 
 
 def image_prompt(
-    net: ImagePrompt, said: tuple[Tensor, Tensor], weight: float, mask: Tensor | None, factor: int, name: str
+    said: Callable[[Tensor], Stream], mask: Tensor | None, factor: int, name: str
 ) -> Callable[[Sequence[Tile] | None], Adds]:
-    """What an IP-Adapter adds; `said` are the tokens 1 N D of its pictures, and those that negative texts go with.
-    `mask` N 1 H W, of which `factor` pixels lie on one of the latent."""
-    # Keys and values serve every step.
-    tokens = torch.cat(said)
-    both = net.stream(tokens, torch.tensor(weight, device=tokens.device, dtype=tokens.dtype))
+    """What an IP-Adapter adds; at a time (), `said` of its pictures is the first row of a Stream, and what negative
+    texts go with the second. `mask` N 1 H W, of which `factor` pixels lie on one of the latent."""
 
     def adds(rows: Rows, where: Tensor | None) -> Inject:
-        which = rows.negative.long()
-        stream = Stream(
-            {site: keys[which] for site, keys in both.keys.items()},
-            {site: values[which] for site, values in both.values.items()},
-            both.scale,
-            None if where is None else where[rows.pictures],
+        # All rows of a call are at one level.
+        both, which = said(rows.t.reshape(-1)[0]), rows.negative.long()
+        stream = replace(
+            both,
+            keys={site: keys[which] for site, keys in both.keys.items()},
+            values={site: values[which] for site, values in both.values.items()},
+            mask=None if where is None else where[rows.pictures],
         )
         return Inject(streams=MappingProxyType({name: stream}))
 

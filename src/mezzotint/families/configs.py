@@ -29,6 +29,9 @@ DEPTH_SETTINGS: Mapping[str, tuple[object, ...]] = MappingProxyType(
     {"backbone_out_indices": ([0, 1, 8, 11],), "hidden_act": ("gelu",), "is_hybrid": (True,)}
 )
 VISION_SETTINGS: Mapping[str, tuple[object, ...]] = MappingProxyType({"layer_norm_eps": (1e-5,)})
+SIGLIP_SETTINGS: Mapping[str, tuple[object, ...]] = MappingProxyType(
+    {"hidden_act": ("gelu_pytorch_tanh",), "layer_norm_eps": (1e-6,)}
+)
 """The same as FIXED, of networks that also stand alone."""
 
 FIXED: Mapping[str, Mapping[str, tuple[object, ...]]] = MappingProxyType(

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from mezzotint.families.family import Family
 from mezzotint.families.joint_controls import is_joint
+from mezzotint.families.layouts import ip_adapter
 from mezzotint.families.signs import FILED
 from mezzotint.nets.unet import UNetGeometry
 from mezzotint.weights.source import TensorSource
@@ -79,6 +80,17 @@ def _reads_text(source: TensorSource) -> Fits:
     )
 
 
+def _image_prompt(source: TensorSource) -> Fits:
+    if ip_adapter.TIME not in source:
+        return _reads_text(source)
+    maps = (info.shape for name, info in source.items() if name.endswith("to_k_ip.weight"))
+    width = next((shape[1] for shape in maps if len(shape) == 2), 0)
+    fitting = (
+        f.name for f in FILED if not isinstance(f.denoiser, UNetGeometry) and f.denoiser.width == width
+    )
+    return tuple(fitting), f"it is made for a transformer of width {width}"
+
+
 def _controlnet(source: TensorSource) -> Fits:
     if is_joint(source):
         return JOINT, "the names of a transformer's blocks"
@@ -122,7 +134,7 @@ KINDS: Mapping[str, Callable[[TensorSource], Fits]] = MappingProxyType(
     {
         "a LoRA": _lora,
         "a ControlNet": _controlnet,
-        "an IP-Adapter": _reads_text,
+        "an IP-Adapter": _image_prompt,
         "a T2I-Adapter": _t2i,
         "an autoencoder alone": _latents,
         "a tiny autoencoder": _latents,

@@ -30,7 +30,7 @@ ADD_ONS: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "an upscaler of pictures": re.compile(
             r"(?:(?:body|RRDB_trunk)\.\d+\.(?:rdb|RDB)1\.|model\.1\.sub\.\d+\.|layers\.\d+\.residual_group\.)"
         ),
-        "a vision tower": re.compile(r"(?:vision_model|visual)\."),
+        "a vision tower": re.compile(r"(?:vision_model\.|visual\.|embeddings\.patch_embedding\.)"),
         "a tiny autoencoder": re.compile(r"(?:decoder\.layers\.\d+\.(?:conv|weight)|\d+\.conv\.\d+\.)"),
         "a depth network": re.compile(r"dpt\."),
         INVERSION: re.compile(r"(?:emb_params|string_to_param|clip_[lg]$|<[^>]+>$)"),

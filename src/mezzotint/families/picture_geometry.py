@@ -9,12 +9,14 @@ from math import isqrt
 
 from mezzotint.families.geometry import Shapes
 from mezzotint.nets.depth import DepthGeometry
+from mezzotint.nets.siglip import SO400M_14_384, SiglipGeometry
 from mezzotint.nets.tiny import TinyGeometry
 from mezzotint.nets.vision import VIT_L_14, VisionGeometry
 from mezzotint.values.errors import BadValue
 
 VISION_HEADS = 16
 """All three published towers have as many, whatever their width."""
+SIGLIP_HEAD_WIDTH = 64
 DEPTH_HEAD_WIDTH = 64
 DEPTH_EPS = 1e-6
 """Of the layer norms in the authors' network."""
@@ -37,6 +39,21 @@ def vision_geometry(
         hidden=shapes.side("blocks.0.fc1.weight", 0),
         activation=activation or known,
         projection=shapes.side("projection.weight", 0) if shapes.has("projection") else None,
+        pixels=shapes.side("patch.weight", 1),
+    )
+
+
+def siglip_geometry(shapes: Shapes, heads: int | None = None) -> SiglipGeometry:
+    """SigLIP's tower of these weights; `heads` None are 64 wide, but for the widest published one, as published."""
+    width, patch = shapes.side("position", 1), shapes.side("patch.weight", 2)
+    known = SO400M_14_384.heads if width == SO400M_14_384.width else max(1, width // SIGLIP_HEAD_WIDTH)
+    return SiglipGeometry(
+        side=patch * _square(shapes.side("position", 0), "no square"),
+        patch=patch,
+        width=width,
+        layers=shapes.count("blocks"),
+        heads=heads or known,
+        hidden=shapes.side("blocks.0.fc1.weight", 0),
         pixels=shapes.side("patch.weight", 1),
     )
 
@@ -76,9 +93,11 @@ def depth_geometry(
 
 def _grid(length: int) -> int:
     """The side of the square of tokens, of which one more is the class."""
-    side = isqrt(max(0, length - 1))
-    if side * side + 1 != length:
-        raise BadValue(
-            "position", f"{length} positions are no square and one", "use a network for square pictures"
-        )
+    return _square(length, "no square and one", 1)
+
+
+def _square(length: int, told: str, more: int = 0) -> int:
+    side = isqrt(max(0, length - more))
+    if side * side + more != length:
+        raise BadValue("position", f"{length} positions are {told}", "use a network for square pictures")
     return side

@@ -11,15 +11,17 @@ from torch import Tensor, nn
 
 from mezzotint.families.assemble import filled
 from mezzotint.families.geometry import Shapes
-from mezzotint.families.layouts import depth_hf, depth_timm, tiny_numbered, vision_hf, vision_open
+from mezzotint.families.layouts import depth_hf, depth_timm, siglip_hf, tiny_numbered, vision_hf, vision_open
 from mezzotint.families.picture_geometry import (
     DEPTH_EPS,
     VISION_HEADS,
     depth_geometry,
+    siglip_geometry,
     tiny_geometry,
     vision_geometry,
 )
 from mezzotint.nets.depth import DepthNet
+from mezzotint.nets.siglip import Siglip
 from mezzotint.nets.tiny import TinyAutoencoder
 from mezzotint.nets.vision import ClipVision
 from mezzotint.values.errors import BadModelFile, BadValue
@@ -43,6 +45,14 @@ def open_vision(source: TensorSource, heads: int | None = None, activation: str 
         return ClipVision(vision_geometry(shapes, heads or VISION_HEADS, activation))
 
     return opened(source, table_for(source, VISION), make)
+
+
+def open_siglip(source: TensorSource, heads: int | None = None) -> Siglip:
+    """SigLIP's vision tower in `source`, or in the whole SigLIP there; `heads` as its configuration has them.
+
+    Raises WeightsMismatch and BadModelFile as `open_vision` does.
+    """
+    return opened(source, siglip_hf.LAYOUT, lambda shapes: Siglip(siglip_geometry(shapes, heads)))
 
 
 def open_depth(source: TensorSource, eps: float | None = None, heads: int | None = None) -> DepthNet:

@@ -12,13 +12,14 @@ from types import MappingProxyType
 from typing import cast
 
 from mezzotint.families import controls, pictures
-from mezzotint.families.configs import DEPTH_SETTINGS, VISION_SETTINGS
+from mezzotint.families.configs import DEPTH_SETTINGS, SIGLIP_SETTINGS, VISION_SETTINGS
 from mezzotint.families.geometry import Shapes
-from mezzotint.families.layouts import checker_hf, tiny_numbered
+from mezzotint.families.layouts import checker_hf, siglip_hf, tiny_numbered
 from mezzotint.families.picture_geometry import VISION_HEADS, vision_geometry
 from mezzotint.nets.checker import CheckerGeometry, SafetyChecker
 from mezzotint.nets.controlnet import ControlNet
 from mezzotint.nets.depth import DepthNet
+from mezzotint.nets.siglip import Siglip
 from mezzotint.nets.t2i_adapter import T2IAdapter
 from mezzotint.nets.tiny import TinyAutoencoder
 from mezzotint.nets.vision import ClipVision
@@ -147,6 +148,17 @@ def vision_at(path: Path) -> ClipVision:
     """The CLIP vision tower at `path`. Raises what `standing` and opening it raise."""
     found = standing(path, VISION_SETTINGS)
     return pictures.open_vision(found.source, found.heads("num_attention_heads"), found.text("hidden_act"))
+
+
+def tower_at(path: Path) -> ClipVision | Siglip:
+    """The vision tower at `path`, CLIP's or SigLIP's, as its weights tell. Raises what `standing` and opening it
+    raise."""
+    found = standing(path)
+    if not any(name.endswith(siglip_hf.MARKER) for name in found.source):
+        return vision_at(path)
+    own = found.part("vision_config") if "vision_config" in found.config else found
+    check_settings(own, SIGLIP_SETTINGS)
+    return pictures.open_siglip(own.source, own.heads("num_attention_heads"))
 
 
 def depth_at(path: Path) -> DepthNet:

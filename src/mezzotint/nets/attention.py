@@ -16,6 +16,9 @@ from torch.nn import functional as F
 from mezzotint.nets.conditioning import Attending, Grid, Inject, Memory, Pair, Stream
 from mezzotint.values.errors import BadValue
 
+NORM_EPS = 1e-6
+"""Of the norms of queries and keys, in every published network."""
+
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
     """B T (H D) -> B H T D, a view."""
@@ -70,9 +73,14 @@ def nothing_within() -> Within:
     return Within((), {}, frozenset(), {}, (), frozenset(), {})
 
 
-def within_of(inject: Inject | None, sites: frozenset[str], own: frozenset[str]) -> Within:
+def within_of(
+    inject: Inject | None,
+    sites: frozenset[str],
+    own: frozenset[str],
+    joint: frozenset[str] = frozenset(),
+) -> Within:
     """What `inject` does in the attentions of a network that has them at `sites`, those of the picture to itself at
-    its `own`. Raises BadValue for other sites."""
+    its `own`, and where streams see the pixels alone at `joint`. Raises BadValue for other sites."""
     if inject is None:
         return nothing_within()
     memories = tuple(inject.memories.values())
@@ -87,12 +95,36 @@ def within_of(inject: Inject | None, sites: frozenset[str], own: frozenset[str])
         if unknown:
             raise BadValue(word, f"no attention {unknown[0]!r}", "use a site of this network")
     streams = tuple(inject.streams.values())
+    for stream in streams:
+        _check_stream(stream, sites, joint)
     return Within(streams, inject.attend, inject.taps, {}, memories, inject.recalled, {})
 
 
-def attend_within(q: Tensor, k: Tensor, v: Tensor, site: str, within: Within) -> Tensor:
+def _check_stream(stream: Stream, sites: frozenset[str], joint: frozenset[str]) -> None:
+    """Raises BadValue for a stream at other sites, or for a network that attends in another way."""
+    unknown = sorted((stream.keys.keys() | stream.values.keys()) - sites)
+    told = ""
+    if unknown:
+        told = f"no attention {unknown[0]!r}"
+    elif stream.keys.keys() != stream.values.keys():
+        told = "keys and values at different sites"
+    elif frozenset(stream.norms) != joint.intersection(stream.keys):
+        told = "norms where this network takes none" if stream.norms else "no norms for the pixels alone"
+    if told:
+        raise BadValue("streams", told, "make the streams for this network")
+
+
+def attend_within(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    site: str,
+    within: Within,
+    bare: tuple[Tensor, Tensor, Tensor] | None = None,
+) -> Tensor:
     """`attend` with all that others do at this site: B H T D, B H S D, B H S D -> B H T D. What is computed instead of
-    the attention has no memories."""
+    the attention has no memories. `bare` are queries, keys and values of the pixels alone, without norms, for the
+    streams of an attention of pixels and texts together."""
     changed, grid = within.attend.get(site), Grid(within.rows, within.columns)
     mixed = (
         attend(q, *remembering(k, v, within.memories, site)) if changed is None else changed(q, k, v, grid)
@@ -101,7 +133,7 @@ def attend_within(q: Tensor, k: Tensor, v: Tensor, site: str, within: Within) ->
         within.maps[site] = attention_map(q, k, grid)
     if site in within.recalled:
         within.pairs[site] = k[:, :, : grid.size], v[:, :, : grid.size]
-    return attend_streams(mixed, q, within.streams, site)
+    return attend_streams(mixed, (q, k, v) if bare is None else bare, within.streams, site)
 
 
 def remembering(
@@ -136,17 +168,37 @@ def attention_map(q: Tensor, k: Tensor, grid: Grid) -> Tensor:
     return scores.softmax(dim=-1)[..., : grid.size].unflatten(-1, (grid.rows, grid.columns))
 
 
-def attend_streams(mixed: Tensor, q: Tensor, streams: Iterable[Stream], site: str) -> Tensor:
-    """`mixed`, the answer of a site to its queries `q` (B H T D both), and what each stream adds to it there.
+def attend_streams(
+    mixed: Tensor, asked: tuple[Tensor, Tensor, Tensor], streams: Iterable[Stream], site: str
+) -> Tensor:
+    """`mixed`, the answer of a site B H M D, and what each stream adds to the first T of it there; `asked` are the T
+    queries, and the keys and values, of the pixels.
 
     Masks, where there are any, have one pixel for each of the T queries. Without a stream for this site it is
     `mixed` itself. Raises BadValue when the shapes do not fit together.
     """
     for stream in streams:
         if site in stream.keys:
-            k, v = (split_heads(part[site], q.shape[1]) for part in (stream.keys, stream.values))
-            extra = attend(q, k, v, site)
+            extra = attend(*_streamed(asked, stream, site), site)
             if stream.mask is not None:
                 extra = extra * stream.mask.flatten(2).transpose(1, 2)[:, None].to(extra.dtype)
-            mixed = mixed + stream.scale.to(extra.dtype).reshape(-1, 1, 1, 1) * extra
+            extra = stream.scale.to(extra.dtype).reshape(-1, 1, 1, 1) * extra
+            rest = mixed.shape[2] - extra.shape[2]
+            mixed = mixed + (F.pad(extra, (0, 0, 0, rest)) if rest else extra)
     return mixed
+
+
+def _streamed(
+    asked: tuple[Tensor, Tensor, Tensor], stream: Stream, site: str
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and values of a stream at a site."""
+    q, own_k, own_v = asked
+    k, v = (split_heads(part[site], q.shape[1]) for part in (stream.keys, stream.values))
+    norms = stream.norms.get(site)
+    if norms is None:
+        return q, k, v
+    q, own_k = (
+        F.rms_norm(x, x.shape[-1:], weight.to(x), NORM_EPS)
+        for x, weight in ((q, norms.queries), (own_k, norms.keys))
+    )
+    return q, torch.cat([own_k, k], 2), torch.cat([own_v, v], 2)

@@ -26,8 +26,13 @@ def quick_gelu(x: Tensor) -> Tensor:
     return x * torch.sigmoid(1.702 * x)
 
 
+def gelu_tanh(x: Tensor) -> Tensor:
+    """GELU by the hyperbolic tangent (Hendrycks & Gimpel 2016), the approximation of SigLIP."""
+    return F.gelu(x, approximate="tanh")
+
+
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
-    {"quick_gelu": quick_gelu, "gelu": F.gelu}
+    {"quick_gelu": quick_gelu, "gelu": F.gelu, "gelu_pytorch_tanh": gelu_tanh}
 )
 
 

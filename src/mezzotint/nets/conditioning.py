@@ -31,16 +31,30 @@ class Conditioning:
 
 
 @dataclass(frozen=True)
+class Norms:
+    """The weights of root mean square norms over the width of a head: of the `queries` and of the `keys` of pixels."""
+
+    queries: Tensor
+    keys: Tensor
+
+
+def _no_norms() -> Mapping[str, Norms]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True)
 class Stream:
     """A second attention beside that of a site, whose answer is added: `keys` and `values` B N C by site, where the
     queries stay those of the site (IP-Adapter, Ye et al. 2023). `scale` () or B weighs the answer (a weight for one
     site alone belongs into its values); `mask` B 1 H W or 1 1 H W, about 0..1 and of any size, says where in the
-    picture it counts."""
+    picture it counts. Where pixels and texts are in one attention it has `norms` by site: then it is one of the pixels
+    alone, to themselves and to its keys, and these stand in place of the site's own norms."""
 
     keys: Mapping[str, Tensor]
     values: Mapping[str, Tensor]
     scale: Tensor
     mask: Tensor | None = None
+    norms: Mapping[str, Norms] = field(default_factory=_no_norms)
 
     def at(self, height: int, width: int) -> "Stream":
         """The same with its mask at another size (cubic interpolation, as diffusers' IPAdapterMaskProcessor)."""

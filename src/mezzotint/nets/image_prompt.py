@@ -10,11 +10,9 @@ their width, C channels of a site.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mezzotint.nets.attention import attend, join_heads, split_heads
 from mezzotint.nets.conditioning import Stream
 from mezzotint.nets.unet import UNetGeometry
 from mezzotint.values.errors import BadValue
@@ -77,64 +75,6 @@ class MlpProjection(nn.Module):
         """B T W (or B W, as T = 1) -> B N D with N = T * tokens."""
         tokens = self.fc2(F.gelu(self.fc1(states)))
         return self.norm(tokens.reshape(tokens.shape[0], -1, self.norm.normalized_shape[0]))
-
-
-class ResamplerLayer(nn.Module):
-    """The tokens look at the picture and at themselves, then a feed-forward; each around a residual."""
-
-    def __init__(self, width: int, heads: int, head_width: int, ratio: int, site: str) -> None:
-        super().__init__()
-        inner = heads * head_width
-        self.heads, self.site = heads, site
-        self.norm1 = nn.LayerNorm(width)
-        self.norm2 = nn.LayerNorm(width)
-        self.q = nn.Linear(width, inner, bias=False)
-        self.k = nn.Linear(width, inner, bias=False)
-        self.v = nn.Linear(width, inner, bias=False)
-        self.out = nn.Linear(inner, width, bias=False)
-        self.norm3 = nn.LayerNorm(width)
-        self.fc1 = nn.Linear(width, ratio * width, bias=False)
-        self.fc2 = nn.Linear(ratio * width, width, bias=False)
-
-    def forward(self, tokens: Tensor, states: Tensor) -> Tensor:
-        """`tokens` B N H, `states` B T H -> B N H."""
-        own = self.norm2(tokens)
-        source = torch.cat([self.norm1(states), own], dim=1)
-        q, k, v = (split_heads(x, self.heads) for x in (self.q(own), self.k(source), self.v(source)))
-        tokens = self.out(join_heads(attend(q, k, v, self.site))) + tokens
-        return self.fc2(F.gelu(self.fc1(self.norm3(tokens)))) + tokens
-
-
-class Resampler(nn.Module):
-    """IP-Adapter Plus: learned tokens gather what the patches of a tower say (a perceiver, Jaegle et al. 2021)."""
-
-    def __init__(
-        self,
-        width: int,
-        context: int,
-        hidden: int,
-        heads: int,
-        tokens: int = 16,
-        layers: int = 4,
-        head_width: int = 64,
-        ratio: int = 4,
-    ) -> None:
-        super().__init__()
-        self.latents = nn.Parameter(torch.zeros(1, tokens, hidden))
-        self.proj_in = nn.Linear(width, hidden)
-        self.layers = nn.ModuleList(
-            ResamplerLayer(hidden, heads, head_width, ratio, f"projection.layers.{i}") for i in range(layers)
-        )
-        self.proj_out = nn.Linear(hidden, context)
-        self.norm_out = nn.LayerNorm(context)
-
-    def forward(self, states: Tensor) -> Tensor:
-        """`states` B T W of the tower's last but one layer -> B N D. Without a picture they are those of zeros."""
-        source = self.proj_in(states)
-        tokens = self.latents.expand(states.shape[0], -1, -1)
-        for layer in self.layers:
-            tokens = layer(tokens, source)
-        return self.norm_out(self.proj_out(tokens))
 
 
 class ExtraKeys(nn.Module):

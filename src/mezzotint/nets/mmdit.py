@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mezzotint.nets.attention import Within, within_of
+from mezzotint.nets.attention import within_of
 from mezzotint.nets.conditioning import Conditioning, Inject, Output
 from mezzotint.nets.layers import time_embedding, zeroed
 from mezzotint.nets.mmdit_blocks import BlockShape, JointBlock, modulated, modulation
@@ -57,6 +57,15 @@ class MMDiTGeometry:
     def block(self, index: int) -> BlockShape:
         """What block number `index` is made of."""
         return BlockShape(self.width, self.heads, self.qk_norm, index < self.dual)
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """The names of all attentions, in the order in which they are computed."""
+        return tuple(
+            f"blocks.{i}.{name}"
+            for i in range(self.layers)
+            for name in (("attn", "attn2") if self.block(i).dual else ("attn",))
+        )
 
 
 SD3_MEDIUM = MMDiTGeometry(16, 2, 1536, 24, 24, 4096, 2048, 192)
@@ -150,11 +159,7 @@ class MMDiT(Stem):
         self.blocks = nn.ModuleList(
             JointBlock(g.block(i), f"blocks.{i}", last=i == g.layers - 1) for i in range(g.layers)
         )
-        self.own_sites = frozenset(
-            f"blocks.{i}.{name}"
-            for i in range(g.layers)
-            for name in (("attn", "attn2") if g.block(i).dual else ("attn",))
-        )
+        self.own_sites = frozenset(g.sites)
         self.modulation_out = modulation(g.width, 2)
         self.out = zeroed(nn.Linear(g.width, g.patch**2 * g.channels))
 
@@ -166,7 +171,8 @@ class MMDiT(Stem):
         """
         residuals = _checked(inject, len(self.blocks) - 1)
         rows, columns = self.grid(x)
-        within, skips = self._within(inject).at(rows, columns), _skipped(inject, len(self.blocks))
+        within = within_of(inject, self.own_sites, self.own_sites, self.own_sites).at(rows, columns)
+        skips = _skipped(inject, len(self.blocks))
         h, vector, context = self.tokens(x), self.vector(t, x, cond), self.text(x, cond)
         for i, block in enumerate(self.blocks):
             if f"blocks.{i}" not in skips:
@@ -176,13 +182,6 @@ class MMDiT(Stem):
         return Output(
             self._planes(self.out(modulated(h, shift, scale)), rows, columns), within.maps, within.pairs
         )
-
-    def _within(self, inject: Inject | None) -> Within:
-        """What an injection does in the attentions, all of whose sites this network has."""
-        within = within_of(inject, self.own_sites, self.own_sites)
-        if within.streams:
-            raise BadValue("streams", "this network takes none", "use an adapter that was made for it")
-        return within
 
     def _planes(self, tokens: Tensor, rows: int, columns: int) -> Tensor:
         """B T (p p C) -> B C H W."""

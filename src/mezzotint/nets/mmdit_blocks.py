@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mezzotint.nets.attention import Within, attend_within, join_heads, split_heads
+from mezzotint.nets.attention import NORM_EPS, Within, attend_within, join_heads, split_heads
 from mezzotint.nets.layers import zeroed
 
 EPS = 1e-6
@@ -48,13 +48,22 @@ class Projections(nn.Module):
         width, head = shape.width, shape.width // shape.heads
         self.heads = shape.heads
         self.q, self.k, self.v = (nn.Linear(width, width) for _ in "qkv")
-        self.norm_q = nn.RMSNorm(head, eps=EPS) if shape.qk_norm else None
-        self.norm_k = nn.RMSNorm(head, eps=EPS) if shape.qk_norm else None
+        self.norm_q = nn.RMSNorm(head, eps=NORM_EPS) if shape.qk_norm else None
+        self.norm_k = nn.RMSNorm(head, eps=NORM_EPS) if shape.qk_norm else None
         self.out = None if ends else nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """`x` B T D -> queries, keys and values, each B H T D/H."""
+        return self.normed(self.bare(x))
+
+    def bare(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same without norms."""
         q, k, v = (split_heads(part(x), self.heads) for part in (self.q, self.k, self.v))
+        return q, k, v
+
+    def normed(self, bare: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """The same from what `bare` gave."""
+        q, k, v = bare
         if self.norm_q is not None and self.norm_k is not None:
             q, k = self.norm_q(q), self.norm_k(k)
         return q, k, v
@@ -88,8 +97,8 @@ class Stream(nn.Module):
         after = x + gate * self.attn.out(attended)
         if self.attn2 is not None and self.attn2.out is not None:
             shift, scale, gate = parts[6:]
-            q, k, v = self.attn2(modulated(x, shift, scale))
-            own = attend_within(q, k, v, f"{site}.attn2", within)
+            bare = self.attn2.bare(modulated(x, shift, scale))
+            own = attend_within(*self.attn2.normed(bare), f"{site}.attn2", within, bare)
             after = after + gate * self.attn2.out(join_heads(own))
         hidden = F.gelu(self.fc1(modulated(after, ff_shift, ff_scale)), approximate="tanh")
         return after + ff_gate * self.fc2(hidden)
@@ -107,10 +116,10 @@ class JointBlock(nn.Module):
     def forward(self, x: Tensor, context: Tensor, vector: Tensor, within: Within) -> tuple[Tensor, Tensor]:
         """`x` B T D, `context` B S D, `vector` B D, already through its SiLU -> both, of the same shapes."""
         mine, texts = self.x.modulate(vector), self.context.modulate(vector)
-        ours = self.x.attn(modulated(x, *mine[:2]))
+        bare = self.x.attn.bare(modulated(x, *mine[:2]))
         theirs = self.context.attn(modulated(context, *texts[:2]))
-        q, k, v = (torch.cat(pair, dim=2) for pair in zip(ours, theirs, strict=True))
-        attended = join_heads(attend_within(q, k, v, f"{self.site}.attn", within))
+        q, k, v = (torch.cat(pair, dim=2) for pair in zip(self.x.attn.normed(bare), theirs, strict=True))
+        attended = join_heads(attend_within(q, k, v, f"{self.site}.attn", within, bare))
         seen, read = attended[:, : x.shape[1]], attended[:, x.shape[1] :]
         after = self.x.after(x, seen, mine, self.site, within)
         return after, self.context.after(context, read, texts, self.site, within)

@@ -1,8 +1,8 @@
-"""Pictures as a CLIP vision tower wants to see them: the middle square at its size, in its colour statistics.
+"""Pictures as vision towers want to see them: CLIP's the middle square, SigLIP's the whole.
 
 Takes Pillow images of any size and mode. Gives normalised tensors. Knows no network and no files. The arithmetic is
 that of CLIP's own preprocessing (openai/CLIP clip/clip.py, _transform), in the rounding of transformers'
-CLIPImageProcessor, from which it differs by float32 rounding alone.
+CLIPImageProcessor and SiglipImageProcessor, from which it differs by float32 rounding alone.
 
 Shapes: B pictures, S side in pixels.
 """
@@ -49,9 +49,28 @@ def clip_pixels(pictures: Sequence[Image.Image], side: int) -> Tensor:
 
     Raises BadValue for no picture at all and for an empty one.
     """
-    if not pictures:
-        raise BadValue("pictures", "none given", "give at least one picture")
-    squares = b"".join(middle_square(picture, side).tobytes() for picture in pictures)
-    levels = torch.frombuffer(bytearray(squares), dtype=torch.uint8).view(len(pictures), side, side, 3)
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
-    return ((levels.permute(0, 3, 1, 2) / 255 - mean) / std).contiguous()
+    levels = _levels([middle_square(picture, side) for picture in pictures], side)
+    return ((levels / 255 - mean) / std).contiguous()
+
+
+def siglip_pixels(pictures: Sequence[Image.Image], side: int) -> Tensor:
+    """B pictures -> B 3 S S float32 in -1..1, each as a whole, whatever its proportions.
+
+    Transparency is dropped without blending, as the reference does. Raises BadValue as `clip_pixels` does.
+    """
+    for picture in pictures:
+        if not all(picture.size) or side < 1:
+            told = f"{picture.width} x {picture.height} pixels for a side of {side}"
+            raise BadValue("picture", told, "give a picture with pixels")
+    size = side, side
+    levels = _levels([one.convert("RGB").resize(size, Image.Resampling.BICUBIC) for one in pictures], side)
+    return ((levels / 255 - 0.5) / 0.5).contiguous()
+
+
+def _levels(squares: Sequence[Image.Image], side: int) -> Tensor:
+    """B RGB pictures of this side -> uint8 B 3 S S. Raises BadValue for none."""
+    if not squares:
+        raise BadValue("pictures", "none given", "give at least one picture")
+    data = bytearray(b"".join(square.tobytes() for square in squares))
+    return torch.frombuffer(data, dtype=torch.uint8).view(len(squares), side, side, 3).permute(0, 3, 1, 2)

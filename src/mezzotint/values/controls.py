@@ -121,7 +121,7 @@ class ControlUse(Value):
 class ImagePromptUse(Value):
     """An IP-Adapter by its `file`, and the `pictures` that it takes for a prompt, all of them together.
 
-    `encoder` is the CLIP vision tower that it was trained with (None: the `image_encoder` folder near the file).
+    `encoder` is the vision tower that it was trained with (None: the `image_encoder` folder near the file).
     `weight`, `start` and `stop` are those of a ControlUse; a white `mask` says where in the picture it counts.
     `sha256`, that of the adapter's file, is verified when given.
     """

@@ -48,6 +48,14 @@ CASES = {
         ["sd1"],
     ),
     "IP-Adapter": ({"ip_adapter.1.to_k_ip.weight": wide(640, 2048)}, "an IP-Adapter", ["sdxl"]),
+    "IP-Adapter of SD 3": (
+        {
+            "image_proj.time_embedding.linear_1.weight": wide(1280, 320),
+            "ip_adapter.0.to_k_ip.weight": wide(2432, 2432),
+        },
+        "an IP-Adapter",
+        ["sd3.5-large"],
+    ),
     "T2I-Adapter": (
         {"conv_in.weight": wide(8, 192, 3, 3), "body.0.block1.weight": wide(8, 8, 3, 3)},
         "a T2I-Adapter",

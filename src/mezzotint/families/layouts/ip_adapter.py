@@ -1,7 +1,8 @@
 """Names of IP-Adapter files: the projection, and two matrices for each attention to the text.
 
-The attentions of the UNet are counted through there, those to itself even, those to the text odd. Reference:
-tencent-ailab/IP-Adapter, ip_adapter/ip_adapter.py and resampler.py.
+The attentions of the UNet are counted through there, those to itself even, those to the text odd; those of a
+transformer all count, and have norms besides. Reference: tencent-ailab/IP-Adapter, ip_adapter/ip_adapter.py and
+resampler.py; diffusers, loaders/transformer_sd3.py.
 """
 
 import torch
@@ -35,6 +36,30 @@ PLUS = Layout(
     )
 )
 """`ip-adapter-plus`, `ip-adapter-plus-face`."""
+TIME = "image_proj.time_embedding.linear_1.weight"
+"""A weight that only those for transformers have."""
+_TIMES = (Rule("time_embedding.linear_1.*", "time_in.*"), Rule("time_embedding.linear_2.*", "time_out.*"))
+TIMED = Layout((*PLUS.rules, Rule("layers.{i}.2.1.*", "layers.{i}.modulation.*"), *_TIMES))
+"""InstantX's, for SD 3.5 large."""
+TIMED_DIFFUSERS = Layout(
+    (
+        Rule("latents", "latents"),
+        Rule("proj_in.*", "proj_in.*"),
+        Rule("layers.{i}.ln0.*", "layers.{i}.norm1.*"),
+        Rule("layers.{i}.ln1.*", "layers.{i}.norm2.*"),
+        Rule("layers.{i}.attn.to_q.weight", "layers.{i}.q.weight"),
+        Rule("layers.{i}.attn.to_kv.weight", ("layers.{i}.k.weight", "layers.{i}.v.weight"), HALVES),
+        Rule("layers.{i}.attn.to_out.0.weight", "layers.{i}.out.weight"),
+        Rule("layers.{i}.adaln_norm.*", "layers.{i}.norm3.*"),
+        Rule("layers.{i}.adaln_proj.*", "layers.{i}.modulation.*"),
+        Rule("layers.{i}.ff.net.0.proj.weight", "layers.{i}.fc1.weight"),
+        Rule("layers.{i}.ff.net.2.weight", "layers.{i}.fc2.weight"),
+        Rule("proj_out.*", "proj_out.*"),
+        Rule("norm_out.*", "norm_out.*"),
+        *_TIMES,
+    )
+)
+"""The same as diffusers names it."""
 
 
 def layout(projection: Layout, sites: int) -> Layout:
@@ -45,3 +70,17 @@ def layout(projection: Layout, sites: int) -> Layout:
         for part in "kv"
     ]
     return joined(projection.under("image_proj.", "projection."), Layout(tuple(rows)))
+
+
+def joint(projection: Layout) -> Layout:
+    """The table of a file for a transformer, with one of the timed projections above."""
+    rows = (
+        Rule("norm_ip.linear.*", "modulation.*"),
+        Rule("to_k_ip.weight", "k.weight"),
+        Rule("to_v_ip.weight", "v.weight"),
+        Rule("norm_q.weight", "norm_q.weight"),
+        Rule("norm_k.weight", "norm_k.weight"),
+        Rule("norm_ip_k.weight", "norm_extra.weight"),
+    )
+    sites = Layout(tuple(row.under("ip_adapter.{n}.", "sites.{n}.") for row in rows))
+    return joined(projection.under("image_proj.", "projection."), sites)
