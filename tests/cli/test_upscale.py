@@ -53,3 +53,15 @@ def test_the_inpainting_variant_enlarges_as_the_embedded_model_does(capsys, plac
     )
     assert drawn.code == 0
     assert read(place / "b.png").recipe.passes[0].source.strength == 0.2
+
+
+def test_one_side_says_how_large_and_too_large_is_said_of_the_factor(capsys, place):
+    photo(place / "a.png", (48, 32))
+    assert here(capsys, "upscale", "a.png", "--width", "96", "-o", "b.png").code == 0
+    assert here(capsys, "upscale", "a.png", "--height", "64", "-o", "c.png").code == 0
+    assert pixels("b.png").shape == pixels("c.png").shape == (64, 96, 3)
+    photo(place / "large.png", (1600, 200))
+    said = error_of(here(capsys, "upscale", "large.png", "--by", "3"))
+    assert "by: 3 times 1600x200 is larger than 4096 pixels a side; use at most 2.56" in said
+    photo(place / "huge.png", (4200, 400))
+    assert "make the picture smaller first" in error_of(here(capsys, "upscale", "huge.png"))

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from PIL import Image, ImageChops, ImageOps
 
 from mezzotint.engine import raster
+from mezzotint.engine.new_space import Size, room_for
 from mezzotint.values.errors import BadValue
 from mezzotint.values.names import YES
 from mezzotint.values.photo import Photo
@@ -18,8 +19,6 @@ from mezzotint.values.source import Mask, Source
 GROUND = (255, 255, 255)
 """What transparent pictures are laid on."""
 
-Size = tuple[int, int]
-"""Width and height in pixels."""
 Enlarge = Callable[[Image.Image, Size], Image.Image]
 """Makes a smaller picture about as large as a size, or larger; resampling does the rest."""
 
@@ -32,6 +31,7 @@ RESAMPLING: Mapping[str, Image.Resampling] = MappingProxyType(
     }
 )
 """The upscalers of pixels that are Pillow's."""
+NEAREST = RESAMPLING["nearest"]
 MASKS = Image.Resampling.BILINEAR
 """How masks are resized: a sharper filter rings, so that far from a mask a pixel would count for a little of it."""
 
@@ -42,7 +42,7 @@ class Canvas:
 
     `under` is the picture that a drawing is put back into, `alpha` its transparency, `region` the part of it that is
     drawn (None: all), `cover` (L) how far each of its pixels is replaced (None: wholly). `near` ("F") is how near each
-    place of the image is, where that is known.
+    place of the image is, where that is known. `shown` is the part of a drawing that is kept (None: all).
     """
 
     image: Image.Image
@@ -52,6 +52,14 @@ class Canvas:
     region: raster.Box | None = None
     cover: Image.Image | None = None
     near: Image.Image | None = None
+    shown: raster.Box | None = None
+
+    @property
+    def apart(self) -> Size | None:
+        """Width and height of the finished picture where they are not those of the drawing."""
+        if self.shown is not None:
+            return self.shown[2] - self.shown[0], self.shown[3] - self.shown[1]
+        return None if self.region is None else self.under.size
 
     def plain(self) -> Image.Image:
         """The picture at the size of the drawing, where nothing is drawn; the ground of a transparent one goes."""
@@ -76,14 +84,24 @@ class Canvas:
             if alpha.size != whole.size:  # what is drawn may be larger than what was shown
                 alpha = alpha.resize(whole.size, Image.Resampling.LANCZOS)
             whole.putalpha(alpha)
-        return whole
+        return whole if self.shown is None else whole.crop(self.shown)
 
 
 def canvas(
-    photo: Photo, mask: Photo | None, source: Source, size: Size, enlarge: Enlarge | None = None
+    photo: Photo,
+    mask: Photo | None,
+    source: Source,
+    size: Size,
+    enlarge: Enlarge | None = None,
+    step: int = 1,
 ) -> Canvas:
-    """The canvas of a pass that draws at `size`; what is smaller is given to `enlarge` first. Raises BadValue for a
-    mask that is asked for and is nowhere."""
+    """The canvas of a pass that draws at `size`, a multiple of `step`; what is smaller is given to `enlarge` first.
+
+    Raises BadValue for a mask that is asked for and is nowhere."""
+    room = room_for(source, photo.image.size, size, step)
+    if room is not None:
+        mask = None if mask is None else room.mask(mask, photo.image.size)
+        return replace(canvas(room.photo(photo), mask, room.source, size, enlarge), shown=room.shown)
     image, alpha = photo.over(GROUND), photo.alpha
     where = None if source.mask is None and not source.extended else _mask(photo, mask, source)
     if source.extended:
@@ -100,9 +118,12 @@ def canvas(
     return _masked(image, alpha, where, source, size, enlarge)
 
 
-def with_near(made: Canvas, near: Image.Image, size: Size, source: Source) -> Canvas:
+def with_near(made: Canvas, near: Image.Image, size: Size, source: Source, step: int = 1) -> Canvas:
     """`made` of a photo of this `size`, over all of which lies `near` ("F", of any size)."""
     near = near if near.size == size else near.resize(size, MASKS)
+    room = room_for(source, size, made.image.size, step)
+    if room is not None:
+        near, source = raster.extended(near, (0, 0, *room.idle)), room.source
     near = raster.extended(near, source.extend) if source.extended else near
     if made.region is None:
         return replace(made, near=_fitted(near, source, made.image.size, MASKS))
@@ -144,13 +165,14 @@ def _masked(
     under = image
     if asked.fill == "surround":
         image = raster.surround(image, drawn)
-    region = raster.around(where, asked.padding, size) if asked.area == "masked" else None
+    region = None
+    if asked.area == "masked":
+        region = raster.around(where, asked.padding, size) or (0, 0, *image.size)
     if region is not None:
         part = image.crop(region) if enlarge is None else enlarge(image.crop(region), size)
         part = part.resize(size, _resampling(source))
         made = Canvas(part, drawn.crop(region).resize(size, MASKS), under, alpha, region)
     else:
-        # A black mask has no region; the picture then comes back as it is, at whatever size it has.
         same, image = image is under, _fitted(image, source, size, enlarge=enlarge)
         under = image if same else _fitted(under, source, size, enlarge=enlarge)
         drawn, where = (_fitted(mask, source, size, MASKS) for mask in (drawn, where))
@@ -158,7 +180,9 @@ def _masked(
         made = Canvas(image, drawn, under, alpha)
     soft = asked.soft == YES
     made = made if soft else replace(made, mask=raster.black_and_white(made.mask or drawn))
-    return replace(made, cover=raster.any_of(where) if soft else where) if asked.paste == YES else made
+    if asked.paste != YES and where.getbbox() is not None:
+        return made
+    return replace(made, cover=raster.any_of(where) if soft else where)  # under a black mask nothing is new
 
 
 def _resampling(source: Source) -> Image.Resampling:
@@ -194,7 +218,7 @@ def _fitted(
 def _fitted_alpha(alpha: Image.Image, source: Source, size: Size, enlarge: Enlarge | None) -> Image.Image:
     """`alpha` (L) at `size`, with outlines as sharp as those of the picture."""
     if enlarge is None:
-        return _fitted(alpha, source, size, MASKS)
+        return _fitted(alpha, source, size, NEAREST if source.upscaler == "nearest" else MASKS)
     return _fitted(alpha.convert("RGB"), source, size, MASKS, enlarge).convert("L")
 
 

@@ -16,10 +16,10 @@ from mezzotint.engine.guiding import guiding_of
 from mezzotint.engine.model import Models, Opened
 from mezzotint.engine.placement import Placement, place
 from mezzotint.engine.regions import shares_of
-from mezzotint.engine.scene import Left, scene
+from mezzotint.engine.scene import Left, scene, size_after
 from mezzotint.engine.steering import asked_together, told
 from mezzotint.engine.tiling import for_picture, seen_at_once
-from mezzotint.engine.walk import Walk, sized, walks
+from mezzotint.engine.walk import Walk, walks
 from mezzotint.values.errors import BadValue
 from mezzotint.values.events import Drawn, Event, Prepared, Stepped
 from mezzotint.values.noise import NoiseUse
@@ -126,8 +126,7 @@ class _Run:
     def _size(self, recipe: Recipe, number: int, opened: Opened, left: Left | None) -> tuple[int, int]:
         if left is None:
             return recipe.width, recipe.height
-        family = opened.model.family
-        return sized(recipe.passes[number], left.size, family.multiple, family.enlarges)
+        return size_after(opened, recipe.passes[number], left)
 
 
 def _models_of(recipe: Recipe) -> int:

@@ -61,7 +61,8 @@ class Replay:
         if self.equal:
             return "bit-equal" + (f" although the {changed}" if changed else "")
         levels = "level" if self.levels == 1 else "levels"
-        amount = f"equal to {self.levels} {levels} of 255 ({100 * self.share:.2g} % of the pixels differ)"
+        differ = "all" if self.share == 1 else f"{100 * self.share:.2g} % of the"
+        amount = f"equal to {self.levels} {levels} of 255 ({differ} pixels differ)"
         return amount + (f": the {changed}" if changed else ": every recorded fact is the same")
 
 

@@ -26,13 +26,15 @@ from mezzotint.engine.ground import (
     same_latents,
 )
 from mezzotint.engine.model import Opened
+from mezzotint.engine.new_space import every
 from mezzotint.engine.pictures import opened_picture, opened_plane
 from mezzotint.engine.stages import check_size, decode, finish
-from mezzotint.engine.walk import Walk
+from mezzotint.engine.walk import Walk, sized
 from mezzotint.families.family import Family
 from mezzotint.families.look import MIX, NEAR, Eyes, Seen, Shown, nothing
 from mezzotint.values.errors import BadValue
 from mezzotint.values.photo import Photo
+from mezzotint.values.recipe import Pass
 from mezzotint.values.source import InitPicture, Mask, Source
 from mezzotint.values.tiling import Tiling
 
@@ -98,11 +100,32 @@ def scene(opened: Opened, walked: Sequence[Walk], left: Left | None) -> Scene:
         told = f"{family.title} draws all of a picture anew, from noise"
         raise BadValue("source", told, "leave strength, start, mask and extend out")
     device = next(opened.model.autoencoder.parameters()).device
-    canvases = _canvases(source, size, left, len(walked), device)
+    canvases = _canvases(source, size, left, len(walked), device, every(family))
     if not source.redrawn:
         return Scene(canvases)
     start = None if _from_noise(source) else laid(opened, canvases, _mask(source), first.use.tiling)
     return Scene(canvases, start, None, _seen(opened, walked, canvases))
+
+
+def size_after(opened: Opened, use: Pass, left: Left) -> Size:
+    """The width and height at which `opened` draws a pass behind the one that left something.
+
+    Where only a part of a picture was drawn, that is enlarged, or drawn over, which is finished by then; but a pass of
+    the same size goes on with the part, and one that draws around a mask chooses its own."""
+    family, before = opened.model.family, left.size
+    whole = left.canvases[0].apart if left.canvases else None
+    if whole is not None and not _goes_on(use, family, left):
+        before = whole
+    return sized(use, before, family.multiple, family.enlarges)
+
+
+def _goes_on(use: Pass, family: Family, left: Left) -> bool:
+    """Whether a pass is at work where the one before was, in a part of the picture."""
+    source = use.source
+    if source is None or (source.mask is not None and source.mask.area == "masked"):
+        return True
+    alike = same_latents(family, left.opened.model.family) and not family.needs
+    return use.scale == 1 and alike and source.redrawn and source.mask is None
 
 
 def _check_takes(family: Family, source: Source) -> None:
@@ -149,7 +172,7 @@ def _latents(opened: Opened, walk: Walk, source: Source, left: Left) -> Scene | 
 
 
 def _canvases(
-    source: Source, size: tuple[int, int], left: Left | None, count: int, device: torch.device
+    source: Source, size: Size, left: Left | None, count: int, device: torch.device, step: int
 ) -> tuple[Canvas, ...]:
     asked = _mask(source).picture
     mask = None if asked is None else opened_picture(asked)
@@ -157,8 +180,8 @@ def _canvases(
     enlarge = enlarger(source.upscaler, device)
 
     def laid_out(photo: Photo) -> Canvas:
-        made = canvas(photo, mask, source, size, enlarge)
-        return made if near is None else with_near(made, near, photo.image.size, source)
+        made = canvas(photo, mask, source, size, enlarge, step)
+        return made if near is None else with_near(made, near, photo.image.size, source, step)
 
     if source.picture is not None:
         whole = _mask(source).area == "whole" and not source.extended

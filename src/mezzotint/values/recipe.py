@@ -42,6 +42,8 @@ from mezzotint.values.value import LISTED, POSITIVE_ZERO, Value, apart, one_of, 
 
 VERSION = 1
 """The version of the recipe format that this program writes and reads."""
+MAX_SIDE = 4096
+"""The longest side of a drawing, in pixels."""
 MAX_PROMPT = 32768
 """The longest prompt, in characters."""
 MAX_ADAPTERS = 32
@@ -299,8 +301,8 @@ class Recipe(Value):
     ] = ()
     seed: Annotated[Seed, option("seed", "number that decides the starting noise", least=0, most=MAX_SEED)]
     noise: Annotated[NoiseUse, BeforeValidator(kind_alone)] = Field(default_factory=NoiseUse)
-    width: Annotated[int, option("width", "width in pixels", least=8, most=4096, multiple=8)]
-    height: Annotated[int, option("height", "height in pixels", least=8, most=4096, multiple=8)]
+    width: Annotated[int, option("width", "width in pixels", least=8, most=MAX_SIDE, multiple=8)]
+    height: Annotated[int, option("height", "height in pixels", least=8, most=MAX_SIDE, multiple=8)]
     numerics: Numerics = Field(default_factory=Numerics)
 
     def following(self, count: int) -> Self:

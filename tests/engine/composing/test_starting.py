@@ -38,6 +38,11 @@ def test_a_picture_gives_its_proportions(tall):
     assert sizes({"image": image, "width": 72}, TOY) == {"width": 72, "height": 160}
     assert sizes({"image": image, "height": 184}, TOY) == {"width": 80, "height": 184}
     assert sizes({"image": image, "extend": (8, 0, 0, 6)}, TOY) == {"width": 48, "height": 96}
+    assert sizes({"image": image, "extend": (0, 0, 3, 0)}, TOY) == {"width": 48, "height": 96}
+    wide = {"image": image, "extend": (40, 0, 0, 0), "width": 64}
+    assert sizes(wide, TOY) == {"width": 64, "height": 72}  # of the picture with its space
+    with pytest.raises(BadValue, match="with its new space is 4136x90; a drawing has at most 4096"):
+        sizes({"image": image, "extend": (0, 0, 4096, 0)}, TOY)
     assert sizes({"image": image, "extend": (0, 0, 0, 0)}, TOY) == {"width": 40, "height": 96}
     assert sizes({"image": image}, SMALL_X4) == {"width": 160, "height": 360}
     with pytest.raises(BadPicture):

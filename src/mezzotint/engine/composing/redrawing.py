@@ -4,6 +4,7 @@ Takes a picture file, flat options and lists as `engine.compose` does, and the r
 hold. Gives a Recipe. Reads headers and hashes only; draws nothing.
 """
 
+import math
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import fields
@@ -21,7 +22,7 @@ from mezzotint.values.guides import Guide
 from mezzotint.values.names import NO, YES
 from mezzotint.values.options import OPTIONS, flatten
 from mezzotint.values.photo import size_of
-from mezzotint.values.recipe import InversionUse, ModelUse, Pass, Recipe
+from mezzotint.values.recipe import MAX_SIDE, InversionUse, ModelUse, Pass, Recipe
 
 VARIED, ENLARGED, APART = 0.4, 0.3, 0.3
 """How much of a picture is changed to vary or to enlarge it, and how far the noise of a variation is from the old one,
@@ -104,7 +105,7 @@ def enlarged(picture: Path, by: float, flat: Mapping[str, object], lists: Lists 
         flat = {**flat, "redraw": flat.get("redraw") or NO}
     if family.enlarges > 1:
         return _redrawn(picture, own, flat, lists)
-    size = [max(1, round(side * by / family.multiple)) * family.multiple for side in size_of(picture)]
+    size = _larger(picture, by, flat, family.multiple)
     known = family.defaults
     drawn = flat.get("redraw") != NO
     larger = drawn and max(size) > max(known.width, known.height)
@@ -117,6 +118,19 @@ def enlarged(picture: Path, by: float, flat: Mapping[str, object], lists: Lists 
     }
     given = {name: value for name, value in flat.items() if value is not None}
     return _redrawn(picture, own, {**wishes, **given}, lists)
+
+
+def _larger(picture: Path, by: float, flat: Mapping[str, object], multiple: int) -> list[int]:
+    """Width and height of `picture` `by` times as large, or as one side of it says. Raises BadValue beyond any size."""
+    sides = size_of(picture)
+    for side, name in zip(sides, ("width", "height"), strict=True):
+        given = flat.get(name)
+        by = given / side if isinstance(given, int) else by
+    if by * max(sides) > MAX_SIDE:
+        told = f"{by:g} times {sides[0]}x{sides[1]} is larger than {MAX_SIDE} pixels a side"
+        most = math.floor(100 * MAX_SIDE / max(sides)) / 100
+        raise BadValue("by", told, f"use at most {most:g}" if most >= 1 else "make the picture smaller first")
+    return [max(1, round(side * by / multiple)) * multiple for side in sides]
 
 
 def _says_how(flat: Mapping[str, object], lists: Lists) -> bool:

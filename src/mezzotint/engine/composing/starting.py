@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from mezzotint.engine.composing.controlled import handed_on, known, with_pictures
+from mezzotint.engine.new_space import every
 from mezzotint.engine.pictures import picture_path
 from mezzotint.families.family import Family
 from mezzotint.families.look import MASK
@@ -17,12 +18,10 @@ from mezzotint.values.guides import ImageCfg
 from mezzotint.values.names import NO
 from mezzotint.values.options import assemble_pass, flatten
 from mezzotint.values.photo import size_of
-from mezzotint.values.recipe import Pass, Prompt, Recipe
+from mezzotint.values.recipe import MAX_SIDE, Pass, Prompt, Recipe
 from mezzotint.values.source import PictureUse, Source, mixed_from_text
 from mezzotint.values.span import Span
 
-EVERY = 8
-"""What the sides of every recipe are multiples of, in pixels."""
 IMAGE_CFG: str = ImageCfg.model_fields["kind"].default
 FamilyOf = Callable[[str], Family]
 """The family of the model of a name."""
@@ -41,7 +40,9 @@ def sizes(flat: Mapping[str, object], family: Family) -> dict[str, object]:
     extend = cast("tuple[int, int, int, int] | None", flat.get("extend"))
     if extend is not None and any(extend):
         left, top, right, bottom = extend
-        return _multiples(width + left + right, height + top + bottom, family)
+        width, height = width + left + right, height + top + bottom
+        if given == (None, None):
+            return _whole(width, height, family)
     if isinstance(given[0], int):
         return _multiples(given[0], given[0] * height / width, family)
     if isinstance(given[1], int):
@@ -50,8 +51,18 @@ def sizes(flat: Mapping[str, object], family: Family) -> dict[str, object]:
     return _multiples(width * factor, height * factor, family)
 
 
+def _whole(width: int, height: int, family: Family) -> dict[str, object]:
+    """The smallest drawing that such a picture has room in. Raises BadValue for one that is larger than any."""
+    if max(width, height) > MAX_SIDE:
+        told = f"the picture with its new space is {width}x{height}"
+        hint = f"a drawing has at most {MAX_SIDE}: say --width, which scales both"
+        raise BadValue("extend", told, hint)
+    step = every(family)
+    return {"width": math.ceil(width / step) * step, "height": math.ceil(height / step) * step}
+
+
 def _multiples(width: float, height: float, family: Family) -> dict[str, object]:
-    multiple = math.lcm(family.multiple, EVERY)
+    multiple = every(family)
     across, down = (max(1, round(side / multiple)) * multiple for side in (width, height))
     return {"width": across, "height": down}
 
