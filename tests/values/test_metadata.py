@@ -253,7 +253,10 @@ def test_large_text_within_pillows_limits(tmp_path: Path) -> None:
     assert read(png(tmp_path / "a.png", parameters=text)).infotext is None
 
 
-@pytest.mark.parametrize(("name", "reason"), [("absent.png", "No such file"), (".", "Is a directory")])
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("absent.png", "no such file or directory; check the path"), (".", "is a directory; check")],
+)
 def test_files_that_are_none(tmp_path: Path, name: str, reason: str) -> None:
     with pytest.raises(BadPicture, match=reason):
         read(str(tmp_path / name))

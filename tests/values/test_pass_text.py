@@ -43,6 +43,8 @@ def test_what_is_written(text: str, said: dict[str, object]) -> None:
         ("sacle=2", UnknownName, "unknown option of a pass 'sacle'; did you mean scale"),
         ("seed=2", UnknownName, "unknown option of a pass 'seed'"),
         ("scale=2,scale=3", BadValue, "scale: is given twice for one pass"),
+        ("from=2", BadValue, "from: 2 is no share of the way; use 0 to 1"),
+        ("from=nan", BadValue, "from: nan is no share of the way; use 0 to 1"),
         ("scale=two", BadValue, "scale: must be a number, not 'two'; use a number"),
         ("steps=2.5", BadValue, "steps: must be a whole number, not '2.5'; use a whole number"),
         ("extend=1+x+1+1", BadValue, "extend: must be a whole number, not 'x'"),

@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 
 from mezzotint.values import photo
 from mezzotint.values.errors import BadPicture
-from mezzotint.values.photo import READABLE, read_photo, size_of
+from mezzotint.values.photo import READABLE, notes_of, read_photo, size_of
 
 RAMP = np.arange(16 * 24, dtype=np.uint16).reshape(16, 24)
 COLOURS = np.random.default_rng(1).integers(0, 256, (16, 24, 3), dtype=np.uint8)
@@ -125,7 +125,7 @@ def test_a_profile_for_another_space_is_left_out(tmp_path: Path) -> None:
 def test_only_the_first_frame_is_used(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue", "green")]
     read = read_photo(saved(tmp_path, frames[0], "a.gif", save_all=True, append_images=frames[1:]))
-    assert read.notes == ("the first of 3 frames is used",)
+    assert read.notes == notes_of(tmp_path / "a.gif") == ("the first of 3 frames is used",)
     assert read.image.getpixel((3, 3)) == (255, 0, 0)
 
 
@@ -205,9 +205,12 @@ def test_the_size_of_every_readable_format(tmp_path: Path, form: str) -> None:
 
 def test_a_folder_and_nothing_at_all(tmp_path: Path) -> None:
     for target in (tmp_path, tmp_path / "absent.png"):
-        for read in (read_photo, size_of):
-            with pytest.raises(BadPicture):
+        for read in (read_photo, size_of, notes_of):
+            with pytest.raises(BadPicture, match="check the path of the picture"):
                 read(target)
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(BadPicture, match="is no picture of a known kind"):
+        notes_of(tmp_path / "text.png")
 
 
 def test_a_header_that_no_parser_expects_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,8 +219,8 @@ def test_a_header_that_no_parser_expects_is_refused(tmp_path: Path, monkeypatch:
 
     target = saved(tmp_path, Image.fromarray(COLOURS))
     monkeypatch.setattr(photo, "_opened", confused)
-    for read in (read_photo, size_of):
-        with pytest.raises(BadPicture, match="damaged or cut off"):
+    for read in (read_photo, size_of, notes_of):
+        with pytest.raises(BadPicture, match="damaged or cut off; copy it again"):
             read(target)
 
 

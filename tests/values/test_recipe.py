@@ -13,7 +13,7 @@ from mezzotint.values.guides import KINDS, Cfg
 from mezzotint.values.names import SAMPLERS, SPACINGS
 from mezzotint.values.noise import MAX_SEED
 from mezzotint.values.recipe import ModelUse, Numerics, Pass, Prompt, Recipe
-from mezzotint.values.source import Source
+from mezzotint.values.source import Mask, Source
 from mezzotint.values.span import Span
 from values.samples import PLAIN, recipes
 
@@ -212,6 +212,10 @@ KEPT = Source(start="kept")
     ("passes", "text"),
     [
         ((AFTER,), "image: is missing, and something was said about it"),
+        (
+            (Pass(**DRAWN, source=Source(strength=0.5, mask=Mask())),),
+            "something was said about it: strength, mask; give",
+        ),
         ((Pass(**DRAWN, scale=2.0),), "scale: the first pass has no other to be larger than"),
         ((Pass(**DRAWN), Pass(**DRAWN)), "source: is missing; say what the pass does"),
         ((Pass(**DRAWN, span=Span(stop=0.5)), AFTER), "span: a pass stops before the picture is clean"),

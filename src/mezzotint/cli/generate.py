@@ -4,6 +4,7 @@ Takes checked flags (`cli.drawing`). Writes each picture as soon as it is drawn,
 grid of all when there are several.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from mezzotint.engine.composing.compose import Lists, compose_flat, compose_seri
 from mezzotint.engine.composing.originals import pictures_of
 from mezzotint.engine.engine import Engine
 from mezzotint.engine.telling.grid import grid
+from mezzotint.engine.walk import walks_nothing
 from mezzotint.values.events import Drawn
 from mezzotint.values.files import write_atomically
+from mezzotint.values.photo import notes_of
 from mezzotint.values.picture import Picture, format_of
 from mezzotint.values.recipe import Recipe
 
@@ -69,10 +72,27 @@ def lists_of(given: Mapping[str, Any]) -> Lists:
 def drawn_line(path: Path, picture: Picture) -> str:
     """What is said of a picture that was drawn."""
     recipe, size = picture.recipe, f"{picture.image.width}x{picture.image.height}"
-    if not any(use.draws for use in recipe.passes):
-        return f"{path}  {size}, not drawn over, {picture.facts.seconds:.1f} s"
-    steps = "+".join(str(use.steps) if use.draws else "0" for use in recipe.passes)
-    return f"{path}  {_seed(recipe)}, {size}, {steps} steps, {picture.facts.seconds:.1f} s"
+    walked = [use.steps if use.draws and not walks_nothing(use) else 0 for use in recipe.passes]
+    notes = f"{picture.facts.seconds:.1f} s{_short(recipe)}{_left_out(recipe)}"
+    if not any(walked):
+        return f"{path}  {size}, not drawn over, {notes}"
+    steps = "+".join(map(str, walked))
+    return f"{path}  {_seed(recipe)}, {size}, {steps} {'step' if steps == '1' else 'steps'}, {notes}"
+
+
+def _short(recipe: Recipe) -> str:
+    """What is said of a pass that was to change something and had too few steps for that."""
+    for use in recipe.passes:
+        if use.draws and walks_nothing(use) and use.source is not None and use.source.strength > 0:
+            share, least = use.source.strength, math.ceil(1 / use.source.strength)
+            return f"; strength {share:g} of {use.steps} steps is not one step: use {least} or more"
+    return ""
+
+
+def _left_out(recipe: Recipe) -> str:
+    """What is said of the pictures that it starts from, where not all of one was used."""
+    told = [(path, note) for path in sorted(pictures_of(recipe)) for note in notes_of(path)]
+    return "".join(f"; {path.name}: {note}" for path, note in told)
 
 
 def _seed(recipe: Recipe) -> str:

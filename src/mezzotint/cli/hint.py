@@ -3,6 +3,7 @@
 Any picture is read, and never written over; what is transparent in it counts as white.
 """
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from mezzotint.engine.hinting import known_hint, make_hint
 from mezzotint.engine.telling.hint_list import hint_list
 from mezzotint.values.errors import BadValue, shorten
 from mezzotint.values.files import write_atomically
-from mezzotint.values.photo import read_photo
+from mezzotint.values.photo import LEAST_SIDE, read_photo
 
 _WHITE = (255, 255, 255)
 MOST_SIDE = 4096
@@ -47,8 +48,9 @@ def _sized(image: Image.Image, side: int | None) -> Image.Image:
     """The picture with a longer side of `side` pixels, or as it is. Raises BadValue."""
     if side is None:
         return image
-    if not 1 <= side <= MOST_SIDE:
-        raise BadValue("side", f"{side} is out of range", f"use 8 to {MOST_SIDE}")
+    least = math.ceil(LEAST_SIDE * max(image.size) / min(image.size))
+    if not least <= side <= MOST_SIDE:
+        raise BadValue("side", f"{side} is out of range for this picture", f"use {least} to {MOST_SIDE}")
     share = side / max(image.size)
     width, height = (max(1, round(length * share)) for length in image.size)
     return image.resize((width, height), Image.Resampling.LANCZOS)

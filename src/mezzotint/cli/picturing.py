@@ -16,6 +16,7 @@ from mezzotint.cli.inputs import Inputs, inputs, one_target, spared, targets
 from mezzotint.cli.output import Output, output
 from mezzotint.values.errors import BadValue
 from mezzotint.values.options import OPTIONS
+from mezzotint.values.source import MAX_EXTENSION
 
 SIDES = ("left", "top", "right", "bottom")
 _GIVEN_AS_WORDS = frozenset({"prompt", "image"})
@@ -117,6 +118,9 @@ def _sides(given: Mapping[str, Any]) -> dict[str, object]:
     whole = given["extend"]
     if whole is not None and any(side is not None for side in single):
         raise BadValue("extend", "is given, and single sides too", "use one of both")
+    for side in SIDES:
+        if not 0 <= (given[side] or 0) <= MAX_EXTENSION:
+            raise BadValue(side, f"{given[side]} is out of range", f"use 0 to {MAX_EXTENSION} pixels")
     extend = whole or tuple(side or 0 for side in single)
     if not any(extend):
         raise BadValue("extend", "there is no new space", "say where, as in --right 32")

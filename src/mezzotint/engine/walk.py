@@ -84,6 +84,14 @@ def first_step(use: Pass, plan: Plan) -> int:
     return len(plan) - int(len(plan) * use.source.strength + ROUNDING)
 
 
+def walks_nothing(use: Pass) -> bool:
+    """Whether a pass starts so late that it has no step to walk, as `first_step` counts."""
+    if use.source is None or use.source.start == "kept":
+        return False
+    steps = use.steps if use.sigmas is None else len(use.sigmas)
+    return int(steps * use.source.strength + ROUNDING) == 0
+
+
 def last_step(use: Pass, plan: Plan) -> int:
     """The number of steps of the whole plan after which a pass stops."""
     return _places(use, plan)[1]

@@ -119,7 +119,9 @@ def read(path: Path | str) -> Found:
     except UnidentifiedImageError:
         raise BadPicture(path, "is not a PNG, JPEG or WebP picture") from None
     except OSError as error:
-        raise BadPicture(path, error.strerror or "cannot be read as a picture") from None
+        if error.strerror:
+            raise BadPicture(path, error.strerror.lower(), "check the path of the picture") from None
+        raise BadPicture(path, "cannot be read as a picture") from None
     except Exception:  # noqa: BLE001 - Pillow's parsers raise a dozen unrelated types on hostile files
         raise BadPicture(path, "cannot be read as a picture") from None
     return _understood(path, ours, theirs)

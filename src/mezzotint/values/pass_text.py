@@ -68,10 +68,19 @@ def _read(name: str, text: str) -> object:
     kind = FIELDS[name].type if name in FIELDS else OWN[name]
     if get_origin(kind) is tuple:
         return tuple(_number(name, part, get_args(kind)[0]) for part in text.split("+"))
+    if name == FROM:
+        return _share(text)
     return text if kind is str else _number(name, text, kind)
 
 
-def _number(name: str, text: str, kind: type[int] | type[float]) -> object:
+def _share(text: str) -> float:
+    number = _number(FROM, text, float)
+    if not 0 <= number <= 1:
+        raise BadValue(FROM, f"{number:g} is no share of the way", "use 0 to 1")
+    return number
+
+
+def _number(name: str, text: str, kind: type[int] | type[float]) -> int | float:
     try:
         return kind(text[:400])
     except ValueError:

@@ -77,10 +77,8 @@ def _read(path: Path, wanted: tuple[int, int] | None, made: Callable[[ImageFile,
         raise
     except MemoryError:
         raise BadPicture(path, "needs more memory than there is", "use a smaller picture") from None
-    except OSError as error:
-        raise BadPicture(path, error.strerror or "is damaged or cut off") from None
-    except Exception:  # noqa: BLE001 - Pillow's parsers raise a dozen unrelated types on hostile files
-        raise BadPicture(path, "is damaged or cut off") from None
+    except Exception as error:  # noqa: BLE001 - Pillow's parsers raise a dozen unrelated types on hostile files
+        raise _unreadable(path, error) from None
 
 
 def size_of(path: Path | str) -> tuple[int, int]:
@@ -94,10 +92,35 @@ def size_of(path: Path | str) -> tuple[int, int]:
             return (height, width) if opened.getexif().get(_ORIENTATION, 1) in _SIDEWAYS else (width, height)
     except MezzotintError:
         raise
-    except OSError as error:
-        raise BadPicture(path, error.strerror or "is damaged or cut off") from None
-    except Exception:  # noqa: BLE001 - as in `read_photo`
-        raise BadPicture(path, "is damaged or cut off") from None
+    except Exception as error:  # noqa: BLE001 - as in `read_photo`
+        raise _unreadable(path, error) from None
+
+
+def notes_of(path: Path | str) -> tuple[str, ...]:
+    """What `read_photo` leaves out of the picture at `path`, as far as its header tells. Raises BadPicture."""
+    path = Path(path)
+    try:
+        with warnings.catch_warnings(action="ignore"), path.open("rb") as file:
+            return _frames(_opened(file, path))
+    except MezzotintError:
+        raise
+    except Exception as error:  # noqa: BLE001 - as in `read_photo`
+        raise _unreadable(path, error) from None
+
+
+def _frames(opened: ImageFile) -> tuple[str, ...]:
+    frames = int(getattr(opened, "n_frames", 1))
+    return (f"the first of {frames} frames is used",) if frames > 1 else ()
+
+
+def _unreadable(path: Path, error: Exception) -> BadPicture:
+    """The error for a file that the system does not give, or that Pillow cannot read to its end."""
+    reason = error.strerror if isinstance(error, OSError) else None
+    if reason:
+        return BadPicture(path, reason.lower(), "check the path of the picture")
+    return BadPicture(
+        path, "is damaged or cut off", "copy it again, or save it anew from where it still opens"
+    )
 
 
 def _opened(file: io.BufferedReader, path: Path) -> ImageFile:
@@ -113,7 +136,7 @@ def _opened(file: io.BufferedReader, path: Path) -> ImageFile:
             except (SyntaxError, IndexError, TypeError):
                 raise BadPicture(path, f"begins like a {name} picture but is none") from None
     if not start:
-        raise BadPicture(path, "is empty")
+        raise BadPicture(path, "is empty", "copy it again, or use another one")
     raise BadPicture(path, "is no picture of a known kind", f"use one of {', '.join(READABLE)}")
 
 
@@ -131,10 +154,7 @@ def _check_size(path: Path, size: tuple[int, int]) -> None:
 
 
 def _photo(opened: ImageFile, path: Path) -> Photo:
-    notes: list[str] = []
-    frames = int(getattr(opened, "n_frames", 1))
-    if frames > 1:
-        notes.append(f"the first of {frames} frames is used")
+    notes = [*_frames(opened)]
     profile = cast(Mapping[str, Any], opened.info).get("icc_profile")
     orientation = opened.getexif().get(_ORIENTATION, 1)
     alpha = _alpha(opened)

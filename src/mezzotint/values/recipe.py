@@ -246,7 +246,9 @@ def _in_turn(passes: tuple[Pass, ...]) -> tuple[Pass, ...]:
     """`passes`, when each has what it starts from. Raises BadValue."""
     first = passes[0]
     if first.source is not None and first.source.picture is None:
-        raise BadValue("image", "is missing, and something was said about it", "give a picture with --image")
+        said = ", ".join(first.source.stated())
+        told = "is missing, and something was said about it" + (f": {said}" if said else "")
+        raise BadValue("image", told, "give a picture with --image")
     if first.scale != 1:
         raise BadValue("scale", "the first pass has no other to be larger than", "set width and height")
     for before, after in pairwise(passes):

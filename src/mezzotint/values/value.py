@@ -4,10 +4,10 @@ Takes keyword values or JSON. Gives objects that compare, hash and copy by value
 into one `BadValue` that names the field in the user's words. Knows no field of any recipe.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self, cast, get_args
 
 from annotated_types import Ge, Le, MultipleOf
 from pydantic import (
@@ -148,9 +148,9 @@ class Limits:
 
 
 def limits(info: FieldInfo) -> Limits:
-    """The limits written on a field."""
+    """The limits written on a field, or on the type of one that may be None."""
     found: dict[type, float] = {}
-    for mark in info.metadata:
+    for mark in (*info.metadata, *_marks(info.annotation)):
         if isinstance(mark, Ge):
             found[Ge] = cast(float, mark.ge)
         elif isinstance(mark, Le):
@@ -158,6 +158,15 @@ def limits(info: FieldInfo) -> Limits:
         elif isinstance(mark, MultipleOf):
             found[MultipleOf] = cast(float, mark.multiple_of)
     return Limits(found.get(Ge), found.get(Le), found.get(MultipleOf))
+
+
+def _marks(annotation: object) -> Iterator[object]:
+    """What stands beside the types in an annotation, one `Field` in another included."""
+    for inner in get_args(annotation):
+        if isinstance(inner, FieldInfo):
+            yield from inner.metadata
+        else:
+            yield from _marks(inner)
 
 
 def extra(info: FieldInfo) -> Mapping[str, object]:
