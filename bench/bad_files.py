@@ -96,7 +96,8 @@ def report(found: list[tuple[str, float, float, str]], shown: int) -> None:
     print(f"{len(found)} items, {total:.1f} s together, load {os.getloadavg()[0]:.1f}")
     print(f"this process holds {resident('VmRSS'):.0f} MB at the end\n")
     print("| | seconds | extra MB at most | error |\n|---|---|---|---|")
-    slow, large = (sorted(found, key=lambda f: -f[key])[:shown] for key in (1, 2))
+    slow = sorted(found, key=lambda f: -f[1])[:shown]
+    large = sorted(found, key=lambda f: -f[2])[:shown]
     for name, seconds, extra, error in dict.fromkeys([*slow, *large]):
         print(f"| {name} | {seconds:.2f} | {extra:.0f} | {error} |")
 

@@ -23,13 +23,12 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from mezzotint.engine.compose import compose
-
 from engine.followers import (  # the tests make such files, too
     adapter_file,
     controlnet_file,
     image_prompt_file,
 )
+from mezzotint.engine.composing.compose import compose
 from mezzotint.engine.engine import Engine
 from mezzotint.families import toy
 from mezzotint.families.export import export_diffusers

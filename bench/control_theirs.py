@@ -9,13 +9,11 @@ from typing import Any
 
 import torch
 from control import GUIDANCE, HINT, PROMPT, SEED, Times, reduced, settings, tell
-from diffusers import (
-    EulerDiscreteScheduler,
-    StableDiffusionAdapterPipeline,
-    StableDiffusionControlNetPipeline,
-    StableDiffusionPipeline,
-    T2IAdapter,
-)
+from diffusers.models.adapter import T2IAdapter
+from diffusers.pipelines.controlnet.pipeline_controlnet import StableDiffusionControlNetPipeline
+from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+from diffusers.pipelines.t2i_adapter.pipeline_stable_diffusion_adapter import StableDiffusionAdapterPipeline
+from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
 from PIL import Image
 from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
 
@@ -55,6 +53,7 @@ def with_adapter(folder: Path, fraction: int) -> tuple[Any, dict[str, Any]]:
 def with_image_prompt(folder: Path, fraction: int) -> tuple[Any, dict[str, Any]]:
     """Its plain pipeline with an IP-Adapter."""
     pipe, _ = with_nothing(folder, fraction)
+    assert TOWER.projection is not None
     tower: Any = CLIPVisionModelWithProjection(
         CLIPVisionConfig(
             hidden_size=TOWER.width,
@@ -73,7 +72,7 @@ def with_image_prompt(folder: Path, fraction: int) -> tuple[Any, dict[str, Any]]
         part, rest = name.split(".", 1)
         parts[part][rest] = tensor
     pipe.unet._load_ip_adapter_weights([parts], low_cpu_mem_usage=False)
-    size = {
+    size: dict[str, Any] = {
         "size": {"shortest_edge": TOWER.side},
         "crop_size": {"height": TOWER.side, "width": TOWER.side},
     }

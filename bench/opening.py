@@ -82,7 +82,7 @@ def opening(folder: Path, dtype: str) -> Callable[[], object]:
     from mezzotint.families.registry import find, open_model
     from mezzotint.values.recipe import ModelUse
 
-    types = dict.fromkeys(("unet", "autoencoder", "text"), getattr(torch, dtype))
+    types: dict[str, torch.dtype] = dict.fromkeys(("unet", "autoencoder", "text"), getattr(torch, dtype))
     return lambda: open_model(find(ModelUse(base=str(folder / NAME))), types)
 
 

@@ -14,12 +14,12 @@ the bootstrap over pictures. Run `python bench/partners.py --help`; a partner th
 `--edges FOLDER` and so on.
 """
 
-import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from figures import STYLES, interval, on_held_pictures
 from PIL import Image
 from torch import Tensor
 
@@ -46,17 +46,8 @@ from mezzotint.train.sources import Composed
 from mezzotint.train.typed import from_array, from_planes, pieces
 from mezzotint.train.upscaler import UpscalerConfig, UpscalerTask, lanczos, measure
 
-STYLES = ("3d render", "flat", "noto emoji")
-FIRST, SEED, BATCH, RESAMPLES = HELD + 10_000, 3, 16, 2000
+FIRST, SEED, BATCH = HELD + 10_000, 3, 16
 """Beyond the pictures that the sample sheets of training show."""
-
-
-def interval(values: Sequence[float]) -> str:
-    """Mean and its 95 % interval."""
-    every, random = np.asarray(values), np.random.default_rng(0)
-    means = every[random.integers(len(every), size=(RESAMPLES, len(every)))].mean(1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return f"{every.mean():.3f} ({low:.3f} to {high:.3f})"
 
 
 def held(source: Composed, count: int) -> tuple[Tensor, tuple[str, ...]]:
@@ -217,18 +208,18 @@ def measure_upscaler(
     """PSNR and LPIPS of enlarged pictures, beside Lanczos."""
     network = partners.open_upscaler(folder)
     task = UpscalerTask(UpscalerConfig(network.geometry), source, base.autoencoder, lpips, 0)
-    for name, way in {"network": network, "Lanczos": lambda x: lanczos(x, network.geometry.factor)}.items():
+
+    def by_lanczos(x: Tensor) -> Tensor:
+        return lanczos(x, network.geometry.factor)
+
+    for name, way in {"network": network, "Lanczos": by_lanczos}.items():
         print(f"upscaler, {name}: {measure(way, task, count)}, n {count}", flush=True)
     task.sample({"upscaler": network}).save(sheets / "upscaler.png")
 
 
 def main() -> None:
     """Reads the flags and prints a line for each figure."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument(
-        "--data", type=Path, default=Path("data/mini"), help="folder of `mezzotint data build`"
-    )
-    parser.add_argument("--count", type=int, default=128, help="held pictures")
+    parser = on_held_pictures(__doc__, 128)
     parser.add_argument(
         "--sheets", type=Path, default=Path("bench-partners"), help="where sample sheets are written"
     )

@@ -12,11 +12,11 @@ Pictures come from indices that training does not reach; their captions are thos
 the bootstrap over pictures. Run `python bench/partners_depth.py --help`.
 """
 
-import argparse
 from pathlib import Path
 
 import torch
-from partners import BATCH, FIRST, SEED, STYLES, held, interval
+from figures import STYLES, interval, on_held_pictures
+from partners import BATCH, FIRST, SEED, held
 from torch import Tensor
 
 from mezzotint.evaluate.depths import Judge, agreements, agreements_within, told
@@ -107,11 +107,7 @@ def measure_adapter(
 
 def main() -> None:
     """Reads the flags and prints a line for each figure."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument(
-        "--data", type=Path, default=Path("data/mini"), help="folder of `mezzotint data build`"
-    )
-    parser.add_argument("--count", type=int, default=128, help="held pictures")
+    parser = on_held_pictures(__doc__, 128)
     parser.add_argument(
         "--sheets", type=Path, default=Path("bench-partners"), help="where sample sheets are written"
     )

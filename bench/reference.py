@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from figures import interval
 from PIL import Image
 
 from mezzotint.engine.composing.compose import compose
@@ -38,15 +39,7 @@ THINGS = (
 SHOWN = ("an apple", "a flower", "a heart", "a star", "a balloon", "a bird", "a leaf", "a gift")
 COLOURS = ("red", "blue", "green", "yellow", "purple", "orange")
 SETTINGS = ("", ",fidelity=1", ",weight=3,fidelity=1", ",weight=0.3", ",fidelity=0")
-RESAMPLES, BINS = 2000, 8
-
-
-def interval(values: Sequence[float]) -> str:
-    """Mean and its 95 % interval."""
-    every, random = np.asarray(values), np.random.default_rng(0)
-    means = every[random.integers(len(every), size=(RESAMPLES, len(every)))].mean(1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return f"{every.mean():.3f} ({low:.3f} to {high:.3f})"
+BINS = 8
 
 
 def drawn(engine: Engine, text: str, seed: int, control: Sequence[str] = ()) -> Image.Image:

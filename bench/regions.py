@@ -7,12 +7,12 @@ how often its own thing scores above that of the other half (chance is 1 in 2). 
 Run `python bench/regions.py --data FOLDER`; the lines are printed, nothing is kept.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from figures import STYLES, by_the_classifier
 from PIL import Image
 
 from mezzotint import Engine, compose
@@ -23,7 +23,6 @@ from mezzotint.evaluate.questions import Question, seen_questions
 from mezzotint.train.data.sprites import Selection, Sprites, load
 
 SIDE, SEED = 64, 31_000
-STYLES = ("3d render", "flat", "noto emoji")
 JUDGED_BY = ("glossy gradient", "blob emoji", "firefox emoji")
 PLACES = ("0,0,0.5,1", "0.5,0,1,1")
 GROUND = "a white ground"
@@ -82,13 +81,7 @@ def told(values: np.ndarray) -> str:
 
 def main() -> None:
     """Draws and measures what the arguments ask for."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, required=True, help="folder made by `mezzotint data build`")
-    parser.add_argument(
-        "--weights", type=Path, help="folder of the measuring network (packages/ in the data folder)"
-    )
+    parser = by_the_classifier(__doc__)
     parser.add_argument("--pictures", type=int, default=32, help="how many of each form")
     parser.add_argument("--save", type=Path, help="folder to save the pictures in")
     given = parser.parse_args()

@@ -12,7 +12,6 @@ Each cell is written when it is done, a line for each block of questions, and is
 where it was, and more questions can be asked of a few cells later. Run `python bench/samplers.py --help`.
 """
 
-import argparse
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -23,9 +22,10 @@ from time import perf_counter, process_time
 
 import numpy as np
 import torch
+from figures import STYLES, by_the_classifier
 from numpy.typing import NDArray
 from PIL import Image
-from samplers_told import Cell, block_file, cell_of, chart, cut, lines, results, table
+from samplers_told import Cell, Line, block_file, cell_of, chart, cut, lines, results, table
 
 from mezzotint import Drawn, Engine, compose
 from mezzotint.evaluate.answers import colour_of
@@ -36,7 +36,6 @@ from mezzotint.nets.unet import UNet
 from mezzotint.train.data.sprites import Selection, Sprites, load
 
 BLOCK, BATCH, SIDE, SEED = 32, 8, 64, 20_000
-STYLES = ("3d render", "flat", "noto emoji")
 JUDGED_BY = ("glossy gradient", "blob emoji", "firefox emoji")
 ONE_CALL = (
     "dpmpp_2m:karras", "dpmpp_2m:trailing", "dpmpp_2m:align_your_steps", "dpmpp_2m:kl_optimal", "unipc:karras",
@@ -45,7 +44,6 @@ ONE_CALL = (
     "ddim:leading", "lms:karras",
 )  # fmt: skip
 TWO_CALLS = ("heun:karras", "dpm2:karras", "dpmpp_2s_a:karras", "dpmpp_sde:karras")
-
 
 COARSE = (
     *(cell_of(f"{pair}:{steps}") for steps in (6, 10, 20) for pair in ONE_CALL),
@@ -160,7 +158,7 @@ def drawn(
 
 def measured(
     engine: Engine, cell: Cell, first: int, given: Material, weights: Path
-) -> tuple[dict[str, object], NDArray[np.float32]]:
+) -> tuple[Line, NDArray[np.float32]]:
     """The line of one block of questions from `first`, and the features of its pictures."""
     asked = given.asked[first : first + BLOCK]
     images, walls, used = drawn(engine, cell, asked)
@@ -168,7 +166,7 @@ def measured(
     scores = given.probe.scores(seen)
     places = [given.probe.names.index(one.concept) for one in asked]
     named = (scores.argmax(1) == torch.tensor(places)).tolist()
-    line: dict[str, object] = {
+    line: Line = {
         "cell": str(cell), "first": first, "calls": calls_of(cell), "threads": 1, "load": round(os.getloadavg()[0], 1),
         "wall": [round(s, 4) for s in walls], "cpu": [round(s, 4) for s in used],
         "likeness": [round(float(scores[i, place]), 4) for i, place in enumerate(places)],
@@ -204,13 +202,7 @@ def run(cells: Sequence[Cell], given: Material, weights: Path, folder: Path) -> 
 
 def main() -> None:
     """Measures what the arguments ask for, or shows what was measured."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, required=True, help="folder made by `mezzotint data build`")
-    parser.add_argument(
-        "--weights", type=Path, help="folder of the measuring network (packages/ in the data folder)"
-    )
+    parser = by_the_classifier(__doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/samplers"), help="where results are kept")
     parser.add_argument("--questions", type=int, default=BLOCK, help="how many, counted in blocks of 32")
     parser.add_argument("--cells", nargs="+", type=cell_of, help="as sampler:spacing:steps")

@@ -4,10 +4,11 @@ Takes the folder that `bench/samplers.py` writes its cells into. Draws and judge
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,14 +38,30 @@ BASE = cell_of("dpmpp_2m:karras:20")
 """What the others are compared with: the default of the second edition when it was published."""
 
 
-def lines(folder: Path) -> Iterator[dict[str, object]]:
+class Line(TypedDict):
+    """One block of a cell: `first` is its first question, `wall` and `cpu` are the seconds of a picture by batch; by
+    question, what was judged (None: it was not)."""
+
+    cell: str
+    first: int
+    calls: int
+    threads: int
+    load: float
+    wall: list[float]
+    cpu: list[float]
+    likeness: list[float]
+    named: list[bool | None]
+    colour: list[bool | None]
+
+
+def lines(folder: Path) -> Iterator[Line]:
     """What has been measured so far."""
     path = folder / "cells.jsonl"
     if path.exists():
         yield from (json.loads(line) for line in path.read_text("utf-8").splitlines())
 
 
-def block_file(folder: Path, cell: object, first: object) -> Path:
+def block_file(folder: Path, cell: Cell, first: int) -> Path:
     """The features of one block of a cell."""
     return folder / f"{str(cell).replace(':', '-')}-{first}.npy"
 
@@ -63,25 +80,26 @@ class Result:
     seen: NDArray[np.float32]
 
 
+def joined(parts: Iterable[Sequence[float | None]]) -> NDArray[np.float64]:
+    """The values of all parts; those that there are none of are not a number."""
+    return np.array([np.nan if one is None else one for part in parts for one in part], dtype=np.float64)
+
+
 def results(folder: Path) -> dict[Cell, Result]:
     """Every measured cell."""
-    blocks: dict[Cell, list[dict[str, object]]] = {}
-    for line in sorted(lines(folder), key=lambda line: int(str(line["first"]))):
-        blocks.setdefault(cell_of(str(line["cell"])), []).append(line)
-
-    def joined(found: list[dict[str, object]], field: str) -> NDArray[np.float64]:
-        values: list[float | None] = [value for line in found for value in line[field]]  # type: ignore[attr-defined]
-        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    blocks: dict[Cell, list[Line]] = {}
+    for line in sorted(lines(folder), key=lambda line: line["first"]):
+        blocks.setdefault(cell_of(line["cell"]), []).append(line)
 
     return {
         cell: Result(
-            int(str(found[0]["calls"])),
-            median(joined(found, "wall")),
-            median(joined(found, "cpu")),
-            np.concatenate([int(str(line["first"])) + np.arange(len(line["likeness"])) for line in found]),  # type: ignore[arg-type]
-            joined(found, "likeness"),
-            joined(found, "named"),
-            joined(found, "colour"),
+            found[0]["calls"],
+            median(joined(line["wall"] for line in found)),
+            median(joined(line["cpu"] for line in found)),
+            np.concatenate([line["first"] + np.arange(len(line["likeness"])) for line in found]),
+            joined(line["likeness"] for line in found),
+            joined(line["named"] for line in found),
+            joined(line["colour"] for line in found),
             np.concatenate([np.load(block_file(folder, cell, line["first"])) for line in found]),
         )
         for cell, found in blocks.items()

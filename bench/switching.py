@@ -8,6 +8,7 @@ import argparse
 import gc
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean, median
@@ -83,11 +84,11 @@ def getting(path: Path) -> None:
     use = ModelUse(base=str(path))
     models.get(use, "float32")
 
-    def best(act: object) -> float:
+    def best(act: Callable[[], object]) -> float:
         times: list[float] = []
         for _ in range(20):
             start = perf_counter()
-            act()  # type: ignore[operator]
+            act()
             times.append(perf_counter() - start)
         return 1000 * median(times)
 

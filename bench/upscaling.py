@@ -6,13 +6,13 @@ Intervals are 95 %, from the bootstrap over pictures. With --sheets, what was dr
 `python bench/upscaling.py --help`.
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
+from figures import STYLES, interval, on_held_pictures
 from PIL import Image
 
 from mezzotint.engine.composing.redrawing import enlarged
@@ -24,17 +24,8 @@ from mezzotint.train.sources import Composed
 from mezzotint.train.typed import from_array
 from mezzotint.values.events import Drawn
 
-STYLES = ("3d render", "flat", "noto emoji")
 FIRST, SEED, SMALL, SHOWN = HELD + 20_000, 3, 64, 6
 UPSCALERS = ("lanczos", "mini_2x")
-
-
-def interval(values: Sequence[float]) -> str:
-    """Mean and its 95 % interval."""
-    every, random = np.asarray(values), np.random.default_rng(0)
-    means = every[random.integers(len(every), size=(2000, len(every)))].mean(1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return f"{every.mean():.3f} ({low:.3f} to {high:.3f})"
 
 
 def held(data: Path, by: int, count: int) -> Iterator[tuple[Image.Image, Image.Image, str]]:
@@ -77,11 +68,7 @@ def ways(strengths: Sequence[float]) -> Iterator[tuple[str, dict[str, object]]]:
 
 def main() -> None:
     """Prints a line for each way."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument(
-        "--data", type=Path, default=Path("data/mini"), help="folder of `mezzotint data build`"
-    )
-    parser.add_argument("--count", type=int, default=64, help="held pictures")
+    parser = on_held_pictures(__doc__, 64)
     parser.add_argument("--by", type=int, nargs="*", default=[2], help="how many times larger")
     parser.add_argument("--strength", type=float, nargs="*", default=[])
     parser.add_argument("--model", default="mini")
