@@ -219,3 +219,25 @@ def test_a_resized_mask_does_not_ring():
     assert made.cover is not None
     assert max(made.cover.crop((0, 0, 20, 32)).tobytes()) == 0
     assert min(made.cover.crop((28, 0, 48, 32)).tobytes()) == 255
+
+
+@pytest.mark.parametrize("finer", [False, True])
+def test_a_fine_line_of_a_mask_outlives_that_it_is_made_smaller(finer):
+    """A scratch of one pixel in a large picture, or in a mask that is larger than the picture."""
+    mask = spot((256, 256), (100, 0, 101, 256))
+    image = noise(*((64, 64) if finer else (256, 256)))
+    made = canvas(Photo(image), Photo(mask.convert("RGB")), source(mask=Mask(**MASKED)), (64, 64))
+    drawn, cover = np.asarray(made.mask), np.asarray(made.cover)
+    assert (drawn[:, 25] == 255).all() and (cover[:, 25] == 255).all()
+    assert (drawn[:, :23] == 0).all() and (drawn[:, 28:] == 0).all()
+    assert np.array_equal(drawn, cover)
+    softly = canvas(
+        Photo(image), Photo(mask.convert("RGB")), source(mask=Mask(**MASKED, soft="yes")), (64, 64)
+    )
+    assert 0 < np.asarray(softly.mask)[:, 25].max() < 255
+
+
+def test_a_mask_that_is_made_larger_keeps_its_size():
+    mask = spot((32, 32), (8, 0, 16, 32))
+    made = canvas(Photo(noise(32, 32)), Photo(mask.convert("RGB")), source(mask=Mask(**MASKED)), (128, 128))
+    assert made.mask.getbbox() == (32, 0, 64, 128)

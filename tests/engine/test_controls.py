@@ -365,3 +365,16 @@ def test_a_further_pass_follows_the_picture_that_the_first_one_started_from(engi
     wishes = {"image": files / "photo.png", "strength": 0.6, "then": ["scale=1.5,strength=0.6"]}
     own = drawn(engine, control=[f"{files / 'net'}.safetensors"], **wishes)
     assert own == drawn(engine, control=[control(files)], **wishes)
+
+
+@pytest.mark.parametrize("wishes", [{"extend": (0, 0, 16, 0)}, {"fit": "stretch", "width": 64, "height": 48}])
+@pytest.mark.parametrize("then", ["scale=1.5,strength=0.6", "strength=0.6"])
+def test_a_further_pass_follows_what_was_drawn_where_the_picture_lies_elsewhere(files, wishes, then):
+    """An extended or stretched picture is not where a control would put the picture itself."""
+    own = {"control": [f"{files / 'net'}.safetensors"], "image": files / "photo.png", "then": [then]}
+    first, second = recipe(**own, **wishes).passes
+    assert first.controls[0].picture is None and second.controls[0].picture is None
+    plain = recipe(**own).passes[1]
+    assert plain.controls[0].picture.file == str(files / "photo.png")
+    named = recipe(**{**own, "control": [control(files)]}, **wishes).passes[1]
+    assert named.controls[0].picture.file == str(files / "photo.png")

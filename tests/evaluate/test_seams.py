@@ -45,6 +45,11 @@ def test_borders_only_down_or_only_across():
     assert down.ratio < 1.1 and len(down.shares) == 1
 
 
+def test_a_picture_of_one_colour_has_no_seams():
+    found = seams(np.full((64, 64, 3), 128.0), [32], [32])
+    assert found.p == 1 and found.ratio == 0
+
+
 def test_no_border_is_an_error():
     with pytest.raises(ValueError, match="no border"):
         seams(smooth(0), [], [])

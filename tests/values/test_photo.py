@@ -39,6 +39,20 @@ def test_lossless_pictures_are_read_to_the_bit(tmp_path: Path) -> None:
     assert np.array_equal(read_photo(saved(tmp_path, Image.fromarray(COLOURS))).image, COLOURS)
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_jpeg_comes_smaller_but_never_smaller_than_is_wanted(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = saved(tmp_path, Image.new("RGB", (512, 256), "teal"), "a.jpg", exif=exif)
+    upright = (512, 256) if orientation == 1 else (256, 512)
+    assert read_photo(path).image.size == upright
+    half = (upright[0] // 2, upright[1] // 2)
+    assert read_photo(path, half).image.size == half
+    # Of a picture on its side the other side is the one that would come out too short.
+    assert read_photo(path, (upright[0], half[1])).image.size == upright
+    assert read_photo(path, (half[0], upright[1])).image.size == upright
+
+
 def test_sixteen_bits_are_scaled_and_not_cut_off(tmp_path: Path) -> None:
     grey = Image.fromarray((RAMP * 171).astype(np.uint16))
     assert grey.mode == "I;16"

@@ -133,16 +133,18 @@ def with_near(made: Canvas, near: Image.Image, size: Size, source: Source, step:
 def _mask(photo: Photo, mask: Photo | None, source: Source) -> Image.Image:
     """The mask (L) at the size of the extended picture: white is drawn, grey only where it may be."""
     asked, size = source.mask or Mask(), photo.image.size
+    soft, before = asked.soft == YES, size
     if mask is not None:
-        where = mask.over((0, 0, 0)).convert("L").resize(size, Image.Resampling.BILINEAR)
+        before = mask.image.size
+        where = mask.over((0, 0, 0)).convert("L")
+        where = (where if soft else raster.black_and_white(where)).resize(size, MASKS)
     elif photo.alpha is not None:
         where = ImageOps.invert(photo.alpha)
     elif source.extended:
         where = Image.new("L", size, 0)
     else:
         raise BadValue("mask", "there is none, and the picture has no transparency", "give one with --mask")
-    soft = asked.soft == YES
-    where = where if soft else raster.black_and_white(where)
+    where = where if soft else _sharp(where, before)
     where = ImageOps.invert(where) if asked.invert == YES else where
     if source.extended:
         new = raster.new_space(size, source.extend)
@@ -165,13 +167,15 @@ def _masked(
     under = image
     if asked.fill == "surround":
         image = raster.surround(image, drawn)
-    region = None
+    region, before = None, where.size
     if asked.area == "masked":
         region = raster.around(where, asked.padding, size) or (0, 0, *image.size)
     if region is not None:
         part = image.crop(region) if enlarge is None else enlarge(image.crop(region), size)
         part = part.resize(size, _resampling(source))
-        made = Canvas(part, drawn.crop(region).resize(size, MASKS), under, alpha, region)
+        drawn = drawn.crop(region)
+        before = drawn.size
+        made = Canvas(part, drawn.resize(size, MASKS), under, alpha, region)
     else:
         same, image = image is under, _fitted(image, source, size, enlarge=enlarge)
         under = image if same else _fitted(under, source, size, enlarge=enlarge)
@@ -179,10 +183,22 @@ def _masked(
         alpha = None if alpha is None else _fitted(alpha, source, size, MASKS)
         made = Canvas(image, drawn, under, alpha)
     soft = asked.soft == YES
-    made = made if soft else replace(made, mask=raster.black_and_white(made.mask or drawn))
+    made = made if soft else replace(made, mask=_sharp(made.mask or drawn, before))
     if asked.paste != YES and where.getbbox() is not None:
-        return made
-    return replace(made, cover=raster.any_of(where) if soft else where)  # under a black mask nothing is new
+        return made  # but under a black mask nothing is new
+    # A pixel of a smaller picture that shows some of what is masked is replaced, unless the mask was blurred for that.
+    whole = soft or (region is None and not asked.blur and _smaller(where, before))
+    return replace(made, cover=raster.any_of(where) if whole else where)
+
+
+def _smaller(mask: Image.Image, before: Size) -> bool:
+    return mask.width < before[0] and mask.height < before[1]
+
+
+def _sharp(mask: Image.Image, before: Size) -> Image.Image:
+    """A black and white mask (L) that had the size `before`, without grey: white from half-way on, and where it was
+    made smaller wherever it is not black, so that no fine line of it is lost."""
+    return raster.any_of(mask) if _smaller(mask, before) else raster.black_and_white(mask)
 
 
 def _resampling(source: Source) -> Image.Resampling:

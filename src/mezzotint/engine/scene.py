@@ -184,8 +184,9 @@ def _canvases(
         return made if near is None else with_near(made, near, photo.image.size, source, step)
 
     if source.picture is not None:
-        whole = _mask(source).area == "whole" and not source.extended
-        return (laid_out(opened_picture(source.picture, size if whole else None)),) * count
+        # What is said of masks and new space is in pixels of the picture, so it must not come smaller then.
+        sized = source.mask is None and not source.extended
+        return (laid_out(opened_picture(source.picture, size if sized else None)),) * count
     assert left is not None
     return tuple(laid_out(_photo(one)) for one in left.pictures(together=False))
 

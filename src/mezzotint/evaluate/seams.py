@@ -47,7 +47,7 @@ def seams(picture: Values, rows: Sequence[int], columns: Sequence[int], trials: 
         for line, other, b in zip(lines, others, borders, strict=True)
         for at in b
     ]
-    elsewhere = float(np.concatenate(others).mean())
+    elsewhere = max(float(np.concatenate(others).mean()), 1e-9)
     at_borders = np.concatenate([line[b] for line, b in zip(lines, borders, strict=True)])
     chance = np.random.default_rng(0)
     drawn = [

@@ -70,7 +70,8 @@ def _read(path: Path, wanted: tuple[int, int] | None, made: Callable[[ImageFile,
             opened = _opened(file, path)
             _check_size(path, opened.size)
             if wanted is not None:
-                opened.draft("RGB", wanted)
+                width, height = wanted
+                opened.draft("RGB", (height, width) if _is_sideways(opened) else wanted)
             opened.load()
             return made(opened, path)
     except MezzotintError:
@@ -89,7 +90,7 @@ def size_of(path: Path | str) -> tuple[int, int]:
             opened = _opened(file, path)
             _check_size(path, opened.size)
             width, height = opened.size
-            return (height, width) if opened.getexif().get(_ORIENTATION, 1) in _SIDEWAYS else (width, height)
+            return (height, width) if _is_sideways(opened) else (width, height)
     except MezzotintError:
         raise
     except Exception as error:  # noqa: BLE001 - as in `read_photo`
@@ -121,6 +122,10 @@ def _unreadable(path: Path, error: Exception) -> BadPicture:
     return BadPicture(
         path, "is damaged or cut off", "copy it again, or save it anew from where it still opens"
     )
+
+
+def _is_sideways(opened: ImageFile) -> bool:
+    return opened.getexif().get(_ORIENTATION, 1) in _SIDEWAYS
 
 
 def _opened(file: io.BufferedReader, path: Path) -> ImageFile:

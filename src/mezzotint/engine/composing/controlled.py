@@ -10,6 +10,7 @@ from mezzotint.engine.hinting import known_hint
 from mezzotint.engine.pictures import picture_hash, picture_path
 from mezzotint.values.control_text import control_from_text, image_prompt_from_text
 from mezzotint.values.controls import ControlUse
+from mezzotint.values.names import FITS
 from mezzotint.values.recipe import Pass, Recipe
 from mezzotint.values.source import PictureUse
 
@@ -48,8 +49,12 @@ def with_pictures(use: Pass, put: Put) -> dict[str, object]:
 
 
 def handed_on(first: Pass) -> dict[str, object]:
-    """What a further pass of the same model follows: all that the first one does, and the same pictures."""
-    picture = first.source and first.source.picture
+    """What a further pass of the same model follows: all that the first one does, and the same pictures. One that was
+    extended or fitted in another way than a control's picture is would lie elsewhere: there it follows what was drawn.
+    """
+    source = first.source
+    lies_there = source is not None and not source.extended and source.fit == FITS[0]
+    picture = source.picture if source is not None and lies_there else None
 
     def seen(use: ControlUse) -> ControlUse:
         if use.picture is not None or picture is None:
