@@ -72,12 +72,28 @@ def test_transparency_goes_where_the_picture_goes():
     assert made.alpha.size == (16, 16)
     back = made.back(other((16, 16)))
     assert back.mode == "RGBA"
-    assert back.convert("RGB").tobytes() == other((16, 16)).tobytes()
+    whole = np.isin(np.asarray(made.alpha), (0, 255))
+    assert np.array_equal(np.asarray(back.convert("RGB"))[whole], np.asarray(other((16, 16)))[whole])
     # What cannot be seen is white for the model.
     assert made.image.getpixel((14, 8)) == (255, 255, 255)
     new = canvas(Photo(image, alpha), None, source(extend=(8, 0, 0, 0)), (40, 32))
     assert new.alpha is None
     assert new.mask.getbbox() == (0, 0, 40, 32)
+
+
+def test_what_is_half_transparent_is_not_made_whiter():
+    """A shadow: black, seen through. On white it is grey, and a drawing of that grey is the same shadow."""
+    black, half = Image.new("RGB", (16, 16)), Image.new("L", (16, 16), 128)
+    for mask in (None, Photo(spot((16, 16), (8, 0, 16, 16)).convert("RGB"))):
+        asked = source(mask=None if mask is None else Mask(**MASKED))
+        made = canvas(Photo(black, half), mask, asked, (16, 16))
+        assert made.image.getpixel((3, 3)) == (127, 127, 127)
+        back = made.back(made.image)
+        assert back.getchannel("A").tobytes() == half.tobytes()
+        assert max(np.asarray(back.convert("RGB")).ravel()) <= 1
+        ground = Image.new("RGBA", (16, 16), "white")
+        ground.alpha_composite(back)
+        assert np.abs(np.asarray(ground.convert("RGB")).astype(int) - np.asarray(made.image)).max() <= 1
 
 
 @STEADY

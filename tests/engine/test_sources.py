@@ -262,7 +262,7 @@ def test_the_recipe_knows_the_content_of_its_pictures(engine, photo, tmp_path):
         ({"then": ["sacle=2"]}, "did you mean scale"),
         ({"then": ["scale"]}, "NAME=VALUE"),
         ({"then": ["scale=two"]}, "must be a number"),
-        ({"then": ["from=1.5"]}, "out of range"),
+        ({"then": ["from=1.5"]}, "is no share of the way; use 0 to 1"),
         ({"then": ["from=0.5,scale=2"]}, "goes on where another stopped"),
     ],
 )

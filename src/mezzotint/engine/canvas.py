@@ -65,9 +65,7 @@ class Canvas:
         """The picture at the size of the drawing, where nothing is drawn; the ground of a transparent one goes."""
         if self.alpha is None:
             return self.image
-        whole = raster.lifted(self.image, self.alpha, GROUND)
-        whole.putalpha(self.alpha)
-        return whole
+        return _without_ground(self.image, self.alpha)
 
     def back(self, drawn: Image.Image) -> Image.Image:
         """The finished picture, from what was `drawn` on this canvas."""
@@ -80,11 +78,18 @@ class Canvas:
         if self.cover is not None:
             whole = raster.pasted(self.under, whole, self.cover)
         if self.alpha is not None:
-            whole, alpha = whole.copy(), self.alpha
+            alpha = self.alpha
             if alpha.size != whole.size:  # what is drawn may be larger than what was shown
                 alpha = alpha.resize(whole.size, Image.Resampling.LANCZOS)
-            whole.putalpha(alpha)
+            whole = _without_ground(whole, alpha)
         return whole if self.shown is None else whole.crop(self.shown)
+
+
+def _without_ground(image: Image.Image, alpha: Image.Image) -> Image.Image:
+    """`image` (RGB), which lay on the ground, as RGBA: laid on it again it looks the same, and on others has no rim."""
+    whole = raster.lifted(image, alpha, GROUND)
+    whole.putalpha(alpha)
+    return whole
 
 
 def canvas(
