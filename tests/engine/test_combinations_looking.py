@@ -1,7 +1,8 @@
 """Models that look at pictures, with all that steers and changes them: a picture, or one line that says why not.
 
 Random combinations as in `test_combinations`: inpainting of SD 1, SD 2, XL and of the embedded model, depth, unCLIP of
-both sizes, instruct-pix2pix, x4; LoRA, ControlNet, T2I-Adapter, IP-Adapter, regions, tiles, further passes, hand-over.
+both sizes, instruct-pix2pix, x4, SD 3; LoRA, ControlNet, T2I-Adapter, IP-Adapter, regions, tiles, further passes,
+hand-over.
 """
 
 from dataclasses import replace
@@ -22,7 +23,13 @@ from engine.combining import (
     maybe,
     write_pictures,
 )
-from engine.followers import adapter_file, controlnet_file, image_prompt_file
+from engine.followers import (
+    adapter_file,
+    controlnet_file,
+    image_prompt_file,
+    joint_control_file,
+    joint_prompt_file,
+)
 from families.reduced import FAMILIES as SMALL
 from families.reduced import LETTERS, SMALL2, SMALL_REFINER, SMALL_UNCLIP, SMALL_XL, like
 from mezzotint.engine.engine import Engine
@@ -30,9 +37,11 @@ from mezzotint.families import toy
 from mezzotint.families.export import export_diffusers
 from mezzotint.families.sd1 import SD1_INPAINTING, SD1_PIX2PIX
 from mezzotint.nets.augmentor import AugmentorGeometry
+from mezzotint.nets.mmdit_control import MMDiTControlGeometry
 from mezzotint.nets.unet import Vector
 from mezzotint.values.names import AREAS, FILLS, FITS, HINTS, SAMPLERS, STARTS, UPSCALERS, YES_NO
 from mezzotint.weights.files import save_tensors
+from parity.test_pipeline_sd3 import FAMILIES as SD3
 from parity.test_pipeline_xl import lettered
 
 L = replace(SMALL_UNCLIP.pictures["image"], projection=16, activation="quick_gelu")
@@ -41,6 +50,7 @@ UNCLIP_L = replace(
     denoiser=replace(SMALL_UNCLIP.unet, added=Vector(pooled=16, numbers=1, waves=16)),
     pictures={"image": L, "augmentor": AugmentorGeometry(16)},
 )
+JOINT = SD3["sd3.5-medium"]
 LOOKING = {
     "@inpainting": ("sd1", like(SD1_INPAINTING, LETTERS)),
     "@pix2pix": ("sd1", like(SD1_PIX2PIX, LETTERS)),
@@ -55,12 +65,15 @@ OTHERS = {
     "@sd1": ("sd1", LETTERS),
     "@xl": ("xl", lettered(SMALL_XL)),
     "@refiner": ("refiner", lettered(SMALL_REFINER)),
+    "@sd3": ("sd3", JOINT),
 }
 BASES = {name: base for name, (base, _) in (LOOKING | OTHERS).items()} | {
     "toy": "toy",
     "mini-inpainting": "mini",
 }
 MADE_FOR = {"toy": toy.TOY, "sd1": LETTERS, "sd2": SMALL2, "xl": SMALL_XL}
+EYES = {base: f"@ip-{base}.safetensors" for base in MADE_FOR} | {"sd3": "@joint/ip.safetensors"}
+"""Image prompts; each looks through the tower beside it."""
 LEVELLED = ("@unclip-h", "@unclip-l", "@x4")
 QUERY = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q"
 
@@ -79,6 +92,11 @@ def place(tmp_path_factory):
         image_prompt_file(folder / f"ip-{base}.safetensors", unet, plus=base == "sd2")
         shapes = {QUERY: (unet.channels[-1], unet.channels[-1])}
         save_tensors(low_rank(shapes, shapes), folder / f"lora-{base}.safetensors")
+    net = JOINT.denoiser
+    joint = MMDiTControlGeometry(replace(net, layers=2, dual=1), net.layers, zeros=True)
+    joint_control_file(folder / "net-sd3.safetensors", joint)
+    (folder / "joint").mkdir()
+    joint_prompt_file(folder / "joint" / "ip.safetensors", net)
     return folder
 
 
@@ -175,24 +193,27 @@ def source_of(draw, model):
 
 def followers_of(draw, model):
     """The networks that steer or change a model of this name, mostly of those made for its like."""
-    own = BASES[model] if BASES[model] in MADE_FOR else "sd1"
-    base = st.sampled_from([own] * 9 + list(MADE_FOR))
+    own = BASES[model] if BASES[model] in EYES else "sd1"
+    base = st.sampled_from([own] * 9 + list(EYES))
+    made = st.sampled_from([own] * 9 + list(MADE_FOR)) if own in MADE_FOR else st.sampled_from(list(MADE_FOR))
     nets = st.builds("@net-{}.safetensors:{}".format, base, FOLLOWED)
-    adapters = st.builds("@t2i-{}.safetensors:{}".format, base, FOLLOWED)
+    adapters = st.builds("@t2i-{}.safetensors:{}".format, made, FOLLOWED)
     reference = st.builds("reference:{}".format, FOLLOWED)
     if BASES[model] == "mini":
         partner = st.builds("{}:{}".format, st.sampled_from(("edges", "depth")), FOLLOWED)
         return {"control": draw(maybe(st.lists(partner | reference, max_size=2)))}
-    prompts = st.builds("@ip-{}.safetensors:{}".format, base, PROMPTING)
-    loras = st.builds("@lora-{}.safetensors:{}".format, base, st.sampled_from([1, 0.5]))
+    prompts = st.builds("{}:{}".format, base.map(EYES.get), PROMPTING)
+    loras = st.builds("@lora-{}.safetensors:{}".format, made, st.sampled_from([1, 0.5]))
     wanted = {"control": nets | adapters | reference, "image_prompt": prompts, "lora": loras}
+    if own not in MADE_FOR:
+        wanted = {"control": nets | nets | reference, "image_prompt": prompts}
     return {name: draw(maybe(st.lists(one, max_size=2))) for name, one in wanted.items()}
 
 
 @st.composite
-def wishes(draw):
+def wishes(draw, models=(*LOOKING, *BASES)):
     """Mostly a model with what was made for it; now and then something that it has no use for."""
-    model = draw(st.sampled_from([*LOOKING, *BASES]))
+    model = draw(st.sampled_from(models))
     given = {"model": model, **source_of(draw, model), **followers_of(draw, model)}
     given |= draw(st.fixed_dictionaries(SAMPLED | DRAWN))
     if model != "@x4":
@@ -218,6 +239,12 @@ def handed(place, wishes, seed):
 @LIGHT
 @given(wishes())
 def test_a_picture_or_one_line(place, engine, wishes):
+    check(place, engine, wishes, handed)
+
+
+@LIGHT
+@given(wishes(("@sd3",)))
+def test_a_picture_of_a_transformer_or_one_line(place, engine, wishes):
     check(place, engine, wishes, handed)
 
 

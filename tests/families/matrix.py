@@ -18,20 +18,17 @@ from torch import Tensor
 
 from adapters.loras import published
 from adapters.test_dialects import whole
-from adapters.test_image_prompt import UNET as PROMPTED
-from adapters.test_image_prompt import file_of
+from families.matrix_alone import control, shown, shown_jointly, sight, tiny, tower
 from families.matrix_rows import MODEL, ROWS, TEXTLESS, Row
 from families.published import FOLDER_OF, checkpoint, tensors
 from families.reduced import ALL, TEXTS, file_without, part_file, saved, small
-from families.test_controls import TOYS, spelled
-from families.test_controls import weights as random_weights
-from families.test_pictures import TOWER
-from mezzotint.adapters.image_prompt import form_of, open_image_prompt
+from mezzotint.adapters.image_prompt import form_of
 from mezzotint.adapters.inversion import inversion_in
+from mezzotint.adapters.joint_prompt import joint_prompt_table
 from mezzotint.adapters.lora import bound
 from mezzotint.diffusion.prediction import FLOW
 from mezzotint.families.conditions import Asked
-from mezzotint.families.controls import controlnet_table, open_controlnet
+from mezzotint.families.controls import controlnet_table
 from mezzotint.families.export import export_diffusers
 from mezzotint.families.family import Model
 from mezzotint.families.kinds import kind_of
@@ -39,20 +36,17 @@ from mezzotint.families.layouts import (
     ip_adapter,
     mmdit_checkpoint,
     mmdit_diffusers,
+    siglip_hf,
     tiny_numbered,
     unet_diffusers,
     vision_hf,
     vision_open,
 )
 from mezzotint.families.parts import CLIP, T5, Piece, open_piece
-from mezzotint.families.pictures import open_tiny, open_vision
 from mezzotint.families.registry import open_model
 from mezzotint.families.resolve import Resolved, resolve
 from mezzotint.nets.conditioning import Conditioning
-from mezzotint.nets.controlnet import ControlNet, ControlNetGeometry
-from mezzotint.nets.tiny import TinyAutoencoder, TinyGeometry
 from mezzotint.nets.unet import UNetGeometry
-from mezzotint.nets.vision import ClipVision
 from mezzotint.values.errors import MezzotintError
 from mezzotint.values.recipe import ModelUse, PartUse
 from mezzotint.weights.files import InMemory
@@ -208,6 +202,8 @@ def _unet(names: list[str], source: InMemory) -> Layout:
 
 
 def _prompt(names: list[str], source: InMemory) -> Layout:
+    if ip_adapter.TIME in source:
+        return joint_prompt_table(names)
     return ip_adapter.layout(form_of(source).table, sum("to_k_ip" in name for name in names))
 
 
@@ -230,6 +226,7 @@ TABLES: tuple[tuple[str, Callable[[list[str], InMemory], Layout]], ...] = (
     ("diffusers_vae_taesd", _always(tiny_numbered.DIFFUSERS)),
     ("diffusers_image_encoder", _always(vision_hf.LAYOUT)),
     ("original_openai", _always(vision_open.LAYOUT)),
+    ("siglip", _always(siglip_hf.LAYOUT)),
     ("original_taesd_encoder", _always(tiny_numbered.ENCODER)),
     ("original_taesd3_encoder", _always(tiny_numbered.ENCODER)),
     ("original_taesd_decoder", _always(tiny_numbered.DECODER)),
@@ -326,44 +323,6 @@ def _called(model: Model) -> Tensor:
 
 
 @torch.no_grad()
-def _control(kind: str) -> Tensor:
-    name = "sdxl" if kind.endswith("sdxl") else "sd2" if "sd21" in kind else "sd1"
-    net = ControlNet(ControlNetGeometry(TOYS[name], (4, 8, 12)))
-    layout = spelled(net)["folder" if kind.startswith("diffusers") else "prefixed"]
-    opened = open_controlnet(InMemory(Path(kind), layout.export(InMemory(Path(kind), random_weights(net)))))
-    g, one = TOYS[name], torch.tensor(1.0)
-    pooled, numbers = (
-        (torch.ones(1, g.added.pooled), torch.ones(1, g.added.numbers)) if g.added else (None, None)
-    )
-    cond = Conditioning(torch.ones(1, 3, g.context), pooled, numbers)
-    hint = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
-    return opened(torch.ones(1, 4, 8, 8), torch.tensor([9]), cond, hint, one).residuals["mid"]
-
-
-@torch.no_grad()
-def _tower(kind: str) -> Tensor:
-    layout = vision_open.LAYOUT if kind.startswith("original") else vision_hf.LAYOUT
-    file = layout.export(InMemory(Path(kind), random_weights(ClipVision(TOWER))))
-    return open_vision(InMemory(Path(kind), file))(torch.rand(1, 3, TOWER.side, TOWER.side)).pooled
-
-
-@torch.no_grad()
-def _tiny(kind: str) -> Tensor:
-    latent = 16 if "taesd3" in kind else 4
-    weights = random_weights(TinyAutoencoder(TinyGeometry(latent, 4)))
-
-    def file(layout: Layout, half: str) -> InMemory:
-        own = {name: t for name, t in weights.items() if name.startswith(half)}
-        return InMemory(Path(kind), layout.export(InMemory(Path(kind), own)))
-
-    if kind.startswith("diffusers"):
-        opened = open_tiny(file(tiny_numbered.DIFFUSERS, ""))
-    else:
-        opened = open_tiny(file(tiny_numbered.ENCODER, "encoder."), file(tiny_numbered.DECODER, "decoder."))
-    return opened.decode(opened.encode(torch.rand(1, 3, 32, 32)))
-
-
-@torch.no_grad()
 def _read(kind: str) -> Tensor:
     """The states of a prompt of a model that has no other text encoder."""
     text = "t5" if TEXT_FILES[kind] == T5 else kind.removeprefix("sd3_text_")
@@ -376,20 +335,16 @@ def _read(kind: str) -> Tensor:
     return model.conditioning(Asked("a boat", 64, 64), None, torch.device("cpu")).tokens
 
 
-@torch.no_grad()
-def _shown(kind: str) -> Tensor:
-    prompt = open_image_prompt(InMemory(Path(kind), file_of("plain")), PROMPTED)
-    return next(iter(prompt(torch.rand(1, 10), torch.tensor(1.0)).keys.values()))
-
-
 SMALL: Mapping[str, Callable[[str], Tensor]] = {
-    "ldm_controlnet": _control,
-    "diffusers_controlnet": _control,
-    "diffusers_image_encoder": _tower,
-    "original_openai": _tower,
-    "diffusers_vae_taesd": _tiny,
-    "original_taesd": _tiny,
-    "ip-adapter": _shown,
+    "ldm_controlnet": control,
+    "diffusers_controlnet": control,
+    "diffusers_image_encoder": tower,
+    "original_openai": tower,
+    "diffusers_vae_taesd": tiny,
+    "original_taesd": tiny,
+    "ip-adapter_sd35": shown_jointly,
+    "ip-adapter": shown,
+    "siglip": sight,
     "sd3_text": _read,
 }
 """The answer of a small network of each kind that stands alone, written in its layout and opened from it."""

@@ -41,6 +41,11 @@ PROMPT = (
     "test_nets_image_prompt::test_a_whole_unet_with_its_extra_attention",
     "test_standing::test_image_prompts",
 )
+JOINT_PROMPT = (
+    "test_nets_joint_prompt::test_a_whole_transformer_with_its_extra_attention",
+    "test_pipeline_prompt_sd3::test_an_image_prompt",
+)
+SIGLIP = ("test_nets_siglip::test_states_as_transformers", "test_nets_siglip::test_folders")
 PEFT = ("test_adapters::test_what_peft_saves_does_here_what_it_does_there",)
 KOHYA = ("test_adapters::test_a_kohya_file_does_here_what_it_does_in_diffusers",)
 WORD = ("test_inversions::test_one_encoder",)
@@ -147,6 +152,18 @@ ROWS: Mapping[str, Row] = {
     "diffusers_controlnet_sdxl": Row("controlnet-canny-sdxl-1.0", _CONTROL, "a ControlNet", CONTROL),
     "ip-adapter_sd15": Row("ip-adapter_sd15", "opens; a picture as a prompt", "an IP-Adapter", PROMPT),
     "ip-adapter_sdxl": Row("ip-adapter_sdxl", "opens; a picture as a prompt", "an IP-Adapter", PROMPT),
+    "ip-adapter_sd35-large": Row(
+        "InstantX SD3.5-Large-IP-Adapter", "opens; a picture as a prompt", "an IP-Adapter", JOINT_PROMPT
+    ),
+    "ip-adapter_sd35-large-diffusers": Row(
+        "the same as diffusers names it", "opens; a picture as a prompt", "an IP-Adapter", JOINT_PROMPT
+    ),
+    "siglip_so400m-patch14-384": Row(
+        "siglip-so400m-patch14-384",
+        "opens; the eye of IP-Adapter for Stable Diffusion 3",
+        "a vision tower",
+        SIGLIP,
+    ),
     "original_openai_clip_vit_l14": Row("ViT-L-14 (OpenAI)", _TOWER, "a vision tower", OPEN_VISION),
     "diffusers_image_encoder_clip_vision_l": Row("clip-vit-large-patch14", _TOWER, "a vision tower", VISION),
     "diffusers_image_encoder_clip_vision_h": Row(

@@ -13,6 +13,7 @@ from mezzotint.families.layouts import (
     checker_hf,
     depth_timm,
     ip_adapter,
+    siglip_hf,
     tiny_numbered,
     vision_hf,
     vision_open,
@@ -20,6 +21,10 @@ from mezzotint.families.layouts import (
 from mezzotint.nets.checker import CheckerGeometry, SafetyChecker
 from mezzotint.nets.depth import DepthGeometry, DepthNet
 from mezzotint.nets.image_prompt import ImagePrompt, VectorProjection, text_sites
+from mezzotint.nets.joint_prompt import JointPrompt
+from mezzotint.nets.mmdit import SD35_LARGE
+from mezzotint.nets.resampler import ResamplerGeometry
+from mezzotint.nets.siglip import SO400M_14_384, Siglip
 from mezzotint.nets.tiny import TinyAutoencoder, TinyGeometry
 from mezzotint.nets.unet import UNetGeometry
 from mezzotint.nets.vision import VIT_BIG_G_14, VIT_H_14, VIT_L_14, ClipVision
@@ -31,6 +36,7 @@ from nets.test_image_prompt import SD1, SDXL
 TAESD, TAESD3 = TinyGeometry(), TinyGeometry(latent=16)
 CHECKER = checker_hf.LAYOUT.under(checker_hf.PREFIX, "")
 IP_SD1, IP_SDXL = (ip_adapter.layout(ip_adapter.VECTOR, sites) for sites in (16, 70))
+IP_SD3, IP_SD3_DIFFUSERS = map(ip_adapter.joint, (ip_adapter.TIMED, ip_adapter.TIMED_DIFFUSERS))
 UNCLIP = vision_open.LAYOUT.under(vision_open.UNCLIP, "")
 
 
@@ -44,6 +50,12 @@ def half(geometry: TinyGeometry, without: str) -> nn.Module:
 def prompt(geometry: UNetGeometry, vector: int) -> nn.Module:
     """The plain IP-Adapter of this UNet."""
     return ImagePrompt(VectorProjection(vector, geometry.context), geometry.context, text_sites(geometry))
+
+
+def joint_prompt() -> nn.Module:
+    """The IP-Adapter of SD 3.5 large."""
+    sizes = ResamplerGeometry(SO400M_14_384.width, SD35_LARGE.width, 1280, 20, tokens=64)
+    return JointPrompt(sizes, 320, SD35_LARGE)
 
 
 Case = tuple[str, str, Layout, Callable[[], nn.Module], int, int]
@@ -67,6 +79,9 @@ CASES: dict[str, Case] = {
     "depth": ("ldm_sd2-depth", "depth_model.", depth_timm.LAYOUT, lambda: DepthNet(DepthGeometry()), 366, 2),
     "checker": ("diffusers_sd15", "safety_checker/", CHECKER, lambda: SafetyChecker(CheckerGeometry()), 396, 1),
     "ip-adapter sd15": ("ip-adapter_sd15", "", IP_SD1, lambda: prompt(SD1, 1024), 36, 0),
+    "siglip": ("siglip_so400m-patch14-384", "", siglip_hf.LAYOUT, lambda: Siglip(SO400M_14_384), 435, 453),
+    "ip-adapter sd3.5": ("ip-adapter_sd35-large", "", IP_SD3, joint_prompt, 329, 0),
+    "ip-adapter sd3.5, diffusers": ("ip-adapter_sd35-large-diffusers", "", IP_SD3_DIFFUSERS, joint_prompt, 329, 0),
     "ip-adapter sdxl": ("ip-adapter_sdxl", "", IP_SDXL, lambda: prompt(SDXL, 1280), 144, 0),
 }  # fmt: skip
 

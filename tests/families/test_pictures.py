@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from mezzotint.families.layouts import depth_hf, depth_timm, tiny_numbered, vision_hf, vision_open
 from mezzotint.families.pictures import VISION, open_depth, open_tiny, open_vision
 from mezzotint.nets.depth import DepthGeometry, DepthNet
+from mezzotint.nets.siglip import SiglipGeometry
 from mezzotint.nets.tiny import TinyAutoencoder, TinyGeometry
 from mezzotint.nets.vision import ClipVision, VisionGeometry
 from mezzotint.values.errors import BadModelFile, WeightsMismatch
@@ -17,6 +18,7 @@ from mezzotint.weights.files import InMemory, TensorSource, open_tensors, save_t
 from mezzotint.weights.layout import Layout
 from parity.nets_reference import fill
 
+SIGHT = SiglipGeometry(16, 4, 64, 2, 1, 24)
 TOWER = VisionGeometry(16, 4, 32, 2, 16, 24, "gelu", 8)
 DEPTH = DepthGeometry(
     side=64, stem=32, stages=(128, 128, 128), blocks=(1, 1, 1), width=64, layers=12, heads=1, hidden=8, fusion=4, head=4
