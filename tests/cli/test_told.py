@@ -67,6 +67,13 @@ def test_frames_that_are_left_out_are_told(capsys, place):
         (["edit", "none", "x"], "there is no such picture"),
         (["hint", "canny", "folder"], "folder: is a directory; check the path"),
         (["hint", "canny", "wide.png", "--side", "8"], "side: 8 is out of range for this picture; use 16 to"),
+        (["inpaint", "folder", "x", "--mask", "no"], "no: there is no such mask, and no folder of them"),
+        (["edit", "a.png", "x", "--depth", "no"], "no: there is no such picture of depth"),
+        (["inpaint", "a.png", "x", "--mask", "a\0b"], "there is no such mask"),
+        (
+            ["edit", "a.png", "x", "--style", "oil"],
+            "style: there are no styles, so no 'oil'; put a styles.csv",
+        ),
         (["x", "--mask", "a.png"], "something was said about it: mask; give a picture"),
     ],
 )
@@ -78,3 +85,16 @@ def test_the_flag_and_the_way_out_are_named(capsys, place, words, said):
     (place / "cut.png").write_bytes(whole[: len(whole) // 2])
     assert said in error_of(here(capsys, *words, *([] if words[0] == "hint" else BARE)))
     assert (pixels("a.png") == pixels("folder/a.png")).all()
+
+
+def test_a_picture_that_was_only_enlarged_is_drawn_over_to_vary_it(capsys, place):
+    photo(place / "plain.png")
+    here(capsys, "a red apple", *BARE, "--width", "32", "--height", "32", "--seed", "5", "-o", "own.png")
+    for name in ("plain", "own"):
+        assert here(capsys, "upscale", f"{name}.png", "--redraw", "no", "-o", f"{name}-2.png").code == 0
+    for verb in (["vary"], ["upscale", "--strength", "0.3"]):
+        assert "prompt: is missing" in error_of(here(capsys, *verb, "plain-2.png"))
+    assert here(capsys, "vary", "own-2.png", *BARE, "--steps", "4").code == 0
+    assert (pixels("own-2-vary.png") != pixels("own-2.png")).any()
+    assert here(capsys, "upscale", "plain-2.png", "--by", "1", "-o", "again.png").code == 0
+    assert (pixels("again.png") == pixels("plain-2.png")).all()

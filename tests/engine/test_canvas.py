@@ -195,6 +195,17 @@ def test_only_surround_changes_the_pixels_under_the_mask(fill):
     assert made.under.tobytes() == image.tobytes()
 
 
+def test_what_surrounds_is_found_at_the_size_of_the_drawing():
+    """A red picture with blue under the mask: of the blue nothing is left, also where pixels are joined."""
+    image = Image.new("RGB", (96, 96), "red")
+    image.paste((0, 0, 255), (31, 31, 62, 62))
+    mask = spot((96, 96), (30, 30, 64, 64))
+    asked = source(mask=Mask(**MASKED, fill="surround"), upscaler="bilinear")
+    made = canvas(Photo(image), Photo(mask.convert("RGB")), asked, (32, 32))
+    assert (np.asarray(made.image) == (255, 0, 0)).all()
+    assert (np.asarray(made.under)[15, 15] == (0, 0, 255)).all()
+
+
 def test_transparency_is_the_mask_where_none_is_given():
     alpha = spot((32, 32), (0, 0, 16, 32))
     made = canvas(Photo(noise(32, 32), alpha), None, source(mask=Mask()), (32, 32))

@@ -14,7 +14,7 @@ from mezzotint.cli import drawing
 from mezzotint.cli.flags import Flag, WrongUse, word
 from mezzotint.cli.inputs import Inputs, inputs, one_target, spared, targets
 from mezzotint.cli.output import Output, output
-from mezzotint.values.errors import BadValue
+from mezzotint.values.errors import BadPicture, BadValue
 from mezzotint.values.options import OPTIONS
 from mezzotint.values.source import MAX_EXTENSION
 
@@ -70,6 +70,7 @@ class Way:
         options |= {name: value for name, value in self.assumes.items() if options[name] is None}
         options["prompt"] = found.prompt
         _check_by(given)
+        _check_companions(options)
         stand_in = {"prompt": found.prompt or "a picture", "image": str(found.pictures[0])}
         count = given["count"]
         if not 1 <= count <= drawing.MOST:
@@ -131,6 +132,22 @@ def _check_by(given: Mapping[str, Any]) -> None:
     by = given.get("by")
     if by is not None and not 1 <= by <= MOST_ENLARGED:
         raise BadValue("by", f"{by:g} is out of range", f"use 1 to {MOST_ENLARGED}")
+
+
+def _check_companions(options: Mapping[str, Any]) -> None:
+    """Raises BadPicture for one that is nowhere, which would be told of each picture."""
+    for name, what in COMPANIONS.items():
+        file = options[name]
+        if file and not _there(Path(file)):
+            told = f"there is no such {what}, and no folder of them"
+            raise BadPicture(file, told, f"check the path behind --{name}")
+
+
+def _there(path: Path) -> bool:
+    try:
+        return path.expanduser().exists()
+    except (OSError, ValueError, RuntimeError):  # no name at all, or the home of nobody
+        return False
 
 
 _ALWAYS = ("output", "model", "steps", "seed", "count")

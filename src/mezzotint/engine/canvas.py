@@ -169,22 +169,26 @@ def _masked(
 ) -> Canvas:
     asked = source.mask or Mask()
     drawn = where if asked.soft == YES else raster.any_of(where)
-    under = image
-    if asked.fill == "surround":
-        image = raster.surround(image, drawn)
+    under, surround = image, asked.fill == "surround"
     region, before = None, where.size
     if asked.area == "masked":
         region = raster.around(where, asked.padding, size) or (0, 0, *image.size)
     if region is not None:
+        image = raster.surround(image, drawn) if surround else image
         part = image.crop(region) if enlarge is None else enlarge(image.crop(region), size)
         part = part.resize(size, _resampling(source))
         drawn = drawn.crop(region)
         before = drawn.size
         made = Canvas(part, drawn.resize(size, MASKS), under, alpha, region)
     else:
-        same, image = image is under, _fitted(image, source, size, enlarge=enlarge)
-        under = image if same else _fitted(under, source, size, enlarge=enlarge)
+        under = _fitted(image, source, size, enlarge=enlarge)
         drawn, where = (_fitted(mask, source, size, MASKS) for mask in (drawn, where))
+        # Behind the fitting, or it would take gigabytes for what a camera gives.
+        image = (
+            raster.surround(under, drawn if asked.soft == YES else raster.any_of(drawn))
+            if surround
+            else under
+        )
         alpha = None if alpha is None else _fitted(alpha, source, size, MASKS)
         made = Canvas(image, drawn, under, alpha)
     soft = asked.soft == YES

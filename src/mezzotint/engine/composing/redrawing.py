@@ -77,7 +77,8 @@ def varied(picture: Path, flat: Mapping[str, object], lists: Lists = NONE) -> Re
 
     Raises BadValue without any prompt."""
     own = own_recipe(picture)
-    if own is None or lists.mix or any(flat.get(name) is not None for name in _SOURCE):
+    alone = own is not None and not any(use.draws for use in own.passes)  # only enlarged: no noise to vary
+    if own is None or alone or lists.mix or any(flat.get(name) is not None for name in _SOURCE):
         flat = {**flat, "strength": _strength(flat, own, VARIED)}
         return _redrawn(picture, own, flat, lists)
     before = own.noise.variation_strength
@@ -151,7 +152,7 @@ def own_recipe(picture: Path) -> Recipe | None:
 def _redrawn(picture: Path, own: Recipe | None, flat: Mapping[str, object], lists: Lists) -> Recipe:
     """`picture` drawn over as `flat` says and, where it says nothing, as its `own` recipe does."""
     started = {**flat, "image": str(picture)}
-    if own is not None:
+    if own is not None and (own.prompt.text.strip() or started.get("redraw") == NO or flat.get("prompt")):
         return _anew(own, started, lists)
     if flat.get("prompt") is None:
         started |= _texts(picture)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from mezzotint.families.shelf import folders
 from mezzotint.text.styles import Style, apply, read_styles
 from mezzotint.text.wildcards import from_folders, resolve
-from mezzotint.values.errors import UnknownName
+from mezzotint.values.errors import BadValue, UnknownName, shorten
 
 STYLES = "styles.csv"
 WILDCARDS = "wildcards"
@@ -22,6 +22,9 @@ def written(flat: Mapping[str, object], styles: Sequence[str] = ()) -> dict[str,
     before = prompt
     known = _styles() if styles else dict[str, Style]()
     for name in styles:
+        if not known:
+            hint = f"put a {STYLES} into a model folder ({', '.join(map(str, folders()))})"
+            raise BadValue("style", f"there are no styles, so no '{shorten(name)}'", hint)
         if name not in known:
             raise UnknownName("style", name, sorted(known))
         prompt, negative = apply(known[name], prompt, negative)
