@@ -195,6 +195,17 @@ def test_only_surround_changes_the_pixels_under_the_mask(fill):
     assert made.under.tobytes() == image.tobytes()
 
 
+def test_a_soft_mask_has_no_edge():
+    """Where it begins, the drawing fades in; what may change by a quarter is all drawing."""
+    ramp = Image.fromarray(np.tile(np.arange(256, dtype=np.uint8), (16, 1)))
+    asked = source(mask=Mask(**MASKED, soft="yes"))
+    made = canvas(Photo(Image.new("RGB", (256, 16))), Photo(ramp.convert("RGB")), asked, (256, 16))
+    seen = np.asarray(made.back(Image.new("RGB", (256, 16), "white")))[0, :, 0].astype(int)
+    assert seen[0] == 0
+    assert (seen[64:] == 255).all()
+    assert np.abs(np.diff(seen)).max() <= 4
+
+
 def test_what_surrounds_is_found_at_the_size_of_the_drawing():
     """A red picture with blue under the mask: of the blue nothing is left, also where pixels are joined."""
     image = Image.new("RGB", (96, 96), "red")

@@ -184,19 +184,18 @@ def _masked(
         under = _fitted(image, source, size, enlarge=enlarge)
         drawn, where = (_fitted(mask, source, size, MASKS) for mask in (drawn, where))
         # Behind the fitting, or it would take gigabytes for what a camera gives.
-        image = (
-            raster.surround(under, drawn if asked.soft == YES else raster.any_of(drawn))
-            if surround
-            else under
-        )
+        hidden = drawn if asked.soft == YES else raster.any_of(drawn)
+        image = raster.surround(under, hidden) if surround else under
         alpha = None if alpha is None else _fitted(alpha, source, size, MASKS)
         made = Canvas(image, drawn, under, alpha)
     soft = asked.soft == YES
     made = made if soft else replace(made, mask=_sharp(made.mask or drawn, before))
     if asked.paste != YES and where.getbbox() is not None:
         return made  # but under a black mask nothing is new
+    if soft:
+        return replace(made, cover=raster.faded(where))
     # A pixel of a smaller picture that shows some of what is masked is replaced, unless the mask was blurred for that.
-    whole = soft or (region is None and not asked.blur and _smaller(where, before))
+    whole = region is None and not asked.blur and _smaller(where, before)
     return replace(made, cover=raster.any_of(where) if whole else where)
 
 

@@ -53,6 +53,12 @@ def any_of(mask: Image.Image) -> Image.Image:
     return mask.point([0] + [255] * 255)
 
 
+def faded(mask: Image.Image) -> Image.Image:
+    """How far a drawing under a soft mask (L) covers the picture: wholly from a quarter on, so that what the mask
+    lets change a little is seen, and not at all where it is black, with no step between."""
+    return mask.point([min(255, 4 * level) for level in range(256)])
+
+
 def surround(image: Image.Image, mask: Image.Image) -> Image.Image:
     """`image` (RGB) with what lies under `mask` (L) replaced by the colours around it, smoothly.
 
