@@ -39,11 +39,13 @@ def test_too_few_steps_for_a_strength_are_told(capsys, place):
     words = ["edit", "a.png", "an apple", *BARE, "--width", "32", "-o", "b.png", "--overwrite"]
     said = here(capsys, *words, "--steps", "2", "--strength", "0.4").out
     assert "b.png  32x32, not drawn over, " in said
-    assert "; strength 0.4 of 2 steps is not one step: use 3 or more\n" in said
+    assert "; strength 0.4 of 2 steps is not one: use 3 or more\n" in said
     assert here(capsys, *words, "--steps", "3", "--strength", "0.4").out.count("3 steps") == 1
     plain = here(capsys, *words, "--strength", "0").out
     assert "not drawn over" in plain and "; strength" not in plain
-    assert ", 1 step, " in here(capsys, *words, "--steps", "1", "--strength", "1").out
+    one = here(capsys, *words, "--steps", "1", "--strength", "1")
+    assert ", 1 step, " in one.out
+    assert "with toy, 1 step\n" in one.err
 
 
 def test_frames_that_are_left_out_are_told(capsys, place):

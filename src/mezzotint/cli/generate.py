@@ -11,7 +11,7 @@ from typing import Any
 
 from mezzotint.cli.inputs import spared
 from mezzotint.cli.output import Output
-from mezzotint.cli.progress import showing
+from mezzotint.cli.progress import counted, showing
 from mezzotint.engine.composing.compose import Lists, compose_flat, compose_series
 from mezzotint.engine.composing.originals import pictures_of
 from mezzotint.engine.engine import Engine
@@ -77,7 +77,7 @@ def drawn_line(path: Path, picture: Picture) -> str:
     if not any(walked):
         return f"{path}  {size}, not drawn over, {notes}"
     steps = "+".join(map(str, walked))
-    return f"{path}  {_seed(recipe)}, {size}, {steps} {'step' if steps == '1' else 'steps'}, {notes}"
+    return f"{path}  {_seed(recipe)}, {size}, {counted(steps, 'step')}, {notes}"
 
 
 def _short(recipe: Recipe) -> str:
@@ -85,7 +85,7 @@ def _short(recipe: Recipe) -> str:
     for use in recipe.passes:
         if use.draws and walks_nothing(use) and use.source is not None and use.source.strength > 0:
             share, least = use.source.strength, math.ceil(1 / use.source.strength)
-            return f"; strength {share:g} of {use.steps} steps is not one step: use {least} or more"
+            return f"; strength {share:g} of {counted(use.steps, 'step')} is not one: use {least} or more"
     return ""
 
 

@@ -155,7 +155,7 @@ def _lines(pictures: int) -> Show:
             verb = "drawing" if event.steps or event.passes > 1 else "fitting"
             what = f"{verb} {_pictures(pictures)}" if first else f"pass {event.number} of {event.passes}"
             among = f" in the first of {event.passes} passes" if first and event.passes > 1 else ""
-            walked = f"{event.steps} steps" if event.steps else "not drawn over"
+            walked = counted(event.steps, "step") if event.steps else "not drawn over"
             _say(f"{what} with {event.model}, {walked}{among}")
         elif isinstance(event, Stepped) and pictures <= _FEW and _quarter(event.step, event.steps):
             of = f"picture {pace.drawn + 1} of {pictures}, " if pictures > 1 else ""
@@ -166,8 +166,13 @@ def _lines(pictures: int) -> Show:
     return show
 
 
+def counted(number: int | str, thing: str) -> str:
+    """A number, or several joined by `+`, of a thing: `1 step`, `2 steps`, `10+0 steps`."""
+    return f"{number} {thing}" if str(number) == "1" else f"{number} {thing}s"
+
+
 def _pictures(count: int) -> str:
-    return "a picture" if count == 1 else f"{count} pictures"
+    return "a picture" if count == 1 else counted(count, "picture")
 
 
 def _quarter(step: int, steps: int) -> bool:
