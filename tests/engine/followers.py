@@ -38,7 +38,7 @@ from mezzotint.weights.files import InMemory, save_tensors
 
 HINT = (4, 8, 12, 16)
 Module = TypeVar("Module", bound=nn.Module)
-SIGHT = SiglipGeometry(28, 7, 48, 3, 4, 64)
+SIGHT = SiglipGeometry(30, 7, 48, 3, 4, 64)
 TOWER = VisionGeometry(28, 7, 64, 2, 16, 64, "gelu", 20)
 
 
@@ -130,7 +130,7 @@ def siglip_folder(path: Path) -> Path:
     path.mkdir(parents=True, exist_ok=True)
     net = filled(Siglip(SIGHT))
     save_tensors(siglip_hf.LAYOUT.export(InMemory(path, net.state_dict())), path / "model.safetensors")
-    settings = {"num_attention_heads": SIGHT.heads, "model_type": "siglip_vision_model"}
+    settings = {"num_attention_heads": SIGHT.heads, "image_size": SIGHT.side}
     (path / "config.json").write_text(json.dumps(settings))
     return path
 

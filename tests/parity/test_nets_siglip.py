@@ -81,13 +81,13 @@ def test_every_constant_matters(change: str) -> None:
 
 @torch.no_grad()
 def test_alone_and_within_the_whole_of_old_and_new_names() -> None:
-    g = replace(TOY, side=28)
+    g = TOY
     theirs = SiglipModel(SiglipConfig(vision_config=config(g), text_config=config(g))).eval()
     fill(theirs)
     whole = dict(theirs.state_dict())
     before = siglip_hf.BEFORE
     own = {name.removeprefix(before): t for name, t in whole.items() if name.startswith(before)}
-    opened = [open_siglip(InMemory(Path("a"), file), g.heads) for file in (whole, own)]
+    opened = [open_siglip(InMemory(Path("a"), file), g.heads, g.side) for file in (whole, own)]
     assert opened[0].geometry == g and same(opened[0].state_dict(), opened[1].state_dict())
     wanted = theirs.vision_model(pixels(g), output_hidden_states=True).hidden_states[-2]
     assert error(opened[0](pixels(g), 1), wanted) <= BOUND
@@ -95,7 +95,7 @@ def test_alone_and_within_the_whole_of_old_and_new_names() -> None:
 
 @torch.no_grad()
 def test_folders(tmp_path: Path) -> None:
-    g = replace(TOY, side=28)
+    g = TOY
     theirs = reference(g)
     fill(theirs)
     theirs.save_pretrained(tmp_path / "alone")
@@ -110,10 +110,24 @@ def test_folders(tmp_path: Path) -> None:
         assert error(ours(pixels(g).flip(-1), 1), wanted) > FAR
     path = tmp_path / "alone" / "config.json"
     settings = json.loads(path.read_text())
-    for name, value in (("layer_norm_eps", 1e-5), ("hidden_act", "gelu"), ("num_attention_heads", 0)):
+    wrong = {"layer_norm_eps": 1e-5, "hidden_act": "gelu", "num_attention_heads": 0, "image_size": "30"}
+    for name, value in wrong.items():
         path.write_text(json.dumps(settings | {name: value}))
         with pytest.raises(BadModelFile, match=name):
             tower_at(tmp_path / "alone")
+
+
+def test_pictures_may_be_larger_than_the_patches_cover() -> None:
+    """30 pixels for 4 patches of 7; alone, only the published tower of that kind, 384 for 27 of 14, is known."""
+    names = dict(reference(TOY).state_dict())
+    assert open_siglip(InMemory(Path("a"), names), side=30).geometry.side == 30
+    assert open_siglip(InMemory(Path("a"), names)).geometry.side == 28
+    with pytest.raises(BadModelFile, match="35 pixels for 4 patches of 7"):
+        open_siglip(InMemory(Path("a"), names), side=35)
+    published = replace(TOY, side=384, patch=14, layers=1)
+    file = dict(Siglip(published).state_dict())
+    file = siglip_hf.LAYOUT.export(InMemory(Path("a"), file))
+    assert open_siglip(InMemory(Path("a"), file), published.heads).geometry == published
 
 
 def test_what_no_tower_has() -> None:

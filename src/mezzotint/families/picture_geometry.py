@@ -43,12 +43,21 @@ def vision_geometry(
     )
 
 
-def siglip_geometry(shapes: Shapes, heads: int | None = None) -> SiglipGeometry:
-    """SigLIP's tower of these weights; `heads` None are 64 wide, but for the widest published one, as published."""
+def siglip_geometry(shapes: Shapes, heads: int | None = None, side: int | None = None) -> SiglipGeometry:
+    """SigLIP's tower of these weights; `heads` None are 64 wide, but for the widest published one, as published. `side`
+    None is what its patches cover, but for the published one of 27 x 27, whose pictures are a little larger."""
     width, patch = shapes.side("position", 1), shapes.side("patch.weight", 2)
     known = SO400M_14_384.heads if width == SO400M_14_384.width else max(1, width // SIGLIP_HEAD_WIDTH)
+    grid = _square(shapes.side("position", 0), "no square")
+    if side is None:
+        widest = SO400M_14_384
+        side = widest.side if (patch, grid**2) == (widest.patch, widest.length) else patch * grid
+    if side // max(1, patch) != grid:
+        raise BadValue(
+            "side", f"{side} pixels for {grid} patches of {patch}", "use a tower as it was published"
+        )
     return SiglipGeometry(
-        side=patch * _square(shapes.side("position", 0), "no square"),
+        side=side,
         patch=patch,
         width=width,
         layers=shapes.count("blocks"),

@@ -47,12 +47,13 @@ def open_vision(source: TensorSource, heads: int | None = None, activation: str 
     return opened(source, table_for(source, VISION), make)
 
 
-def open_siglip(source: TensorSource, heads: int | None = None) -> Siglip:
-    """SigLIP's vision tower in `source`, or in the whole SigLIP there; `heads` as its configuration has them.
+def open_siglip(source: TensorSource, heads: int | None = None, side: int | None = None) -> Siglip:
+    """SigLIP's vision tower in `source`, or in the whole SigLIP there; `heads` and the `side` of its pictures as its
+    configuration has them, None as published.
 
     Raises WeightsMismatch and BadModelFile as `open_vision` does.
     """
-    return opened(source, siglip_hf.LAYOUT, lambda shapes: Siglip(siglip_geometry(shapes, heads)))
+    return opened(source, siglip_hf.LAYOUT, lambda shapes: Siglip(siglip_geometry(shapes, heads, side)))
 
 
 def open_depth(source: TensorSource, eps: float | None = None, heads: int | None = None) -> DepthNet:

@@ -67,7 +67,7 @@ class Standing:
         return Standing(self.path, self.source, inner)
 
     def heads(self, name: str) -> int | None:
-        """The number of heads that `name` says. Raises BadModelFile for anything but a count."""
+        """The number, of heads and the like, that `name` says. Raises BadModelFile for anything but a count."""
         value = self.config.get(name)
         if value is not None and (type(value) is not int or value < 1):
             raise self._unusable(name)
@@ -158,7 +158,7 @@ def tower_at(path: Path) -> ClipVision | Siglip:
         return vision_at(path)
     own = found.part("vision_config") if "vision_config" in found.config else found
     check_settings(own, SIGLIP_SETTINGS)
-    return pictures.open_siglip(own.source, own.heads("num_attention_heads"))
+    return pictures.open_siglip(own.source, own.heads("num_attention_heads"), own.heads("image_size"))
 
 
 def depth_at(path: Path) -> DepthNet:
