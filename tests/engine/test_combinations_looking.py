@@ -198,7 +198,8 @@ def followers_of(draw, model):
     made = st.sampled_from([own] * 9 + list(MADE_FOR)) if own in MADE_FOR else st.sampled_from(list(MADE_FOR))
     nets = st.builds("@net-{}.safetensors:{}".format, base, FOLLOWED)
     adapters = st.builds("@t2i-{}.safetensors:{}".format, made, FOLLOWED)
-    reference = st.builds("reference:{}".format, FOLLOWED)
+    forms = st.sampled_from(["", "", ",form=statistics", ",form=both"])
+    reference = st.builds("reference:{}{}".format, FOLLOWED, forms)
     if BASES[model] == "mini":
         partner = st.builds("{}:{}".format, st.sampled_from(("edges", "depth")), FOLLOWED)
         return {"control": draw(maybe(st.lists(partner | reference, max_size=2)))}

@@ -54,13 +54,52 @@ def test_it_changes_the_picture_and_each_setting_is_seen(engine, files):
         drawn(engine, control=[control(files, ",stop=0.5")]),
         drawn(engine, control=[control(files, ",start=0.5")]),
         drawn(engine, control=[control(files, ",hint=blur:3")]),
+        drawn(engine, control=[control(files, ",form=statistics")]),
+        drawn(engine, control=[control(files, ",form=statistics", picture="other")]),
+        drawn(engine, control=[control(files, ",form=statistics,weight=0.5")]),
+        drawn(engine, control=[control(files, ",form=statistics,fidelity=1")]),
+        drawn(engine, control=[control(files, ",form=statistics,stop=0.5")]),
+        drawn(engine, control=[control(files, ",form=both")]),
         drawn(engine, control=both),
     ]
     assert len(set(found)) == len(found)
     assert np.abs(levels(engine, control=both) - levels(engine, control=both[::-1])).max() <= 1
 
 
-@pytest.mark.parametrize("settings", [",weight=0", ",start=0.9,stop=0.95"])
+def test_attention_is_the_form_that_is_not_named(engine, files):
+    named = drawn(engine, control=[control(files, ",form=attention")])
+    assert named == drawn(engine, control=[control(files)])
+
+
+def test_statistics_change_the_whole_picture(engine, files):
+    changed = np.abs(levels(engine, control=[control(files, ",form=statistics")]) - levels(engine))
+    quarters = [part for half in np.array_split(changed, 2) for part in np.array_split(half, 2, axis=1)]
+    assert all(part.mean() > 1 for part in quarters)
+    assert (changed.max(axis=-1) > 0).mean() > 0.9
+
+
+def test_statistics_come_without_a_step(engine, files):
+    plain = levels(engine)
+    changes = [
+        np.abs(levels(engine, control=[control(files, f",form=statistics,weight={weight}")]) - plain).mean()
+        for weight in (1e-6, 0.01, 1)
+    ]
+    assert changes[0] < 0.01 < changes[1] < changes[2]
+
+
+def test_a_transformer_has_no_statistics(engine, files, tmp_path):
+    export_diffusers(toy.make(SD3["sd3-medium"]), tmp_path / "model")
+    wishes = {"model": str(tmp_path / "model"), "width": 32, "height": 32, "steps": 1}
+    for form in ("statistics", "both"):
+        with pytest.raises(
+            BadValue, match=f"form={form} is of features in planes, and this model is a transf"
+        ):
+            draw(engine, recipe(control=[control(files, f",form={form}")], **wishes))
+
+
+@pytest.mark.parametrize(
+    "settings", [",weight=0", ",start=0.9,stop=0.95", ",form=statistics,weight=0", ",form=both,weight=0"]
+)
 def test_what_has_no_weight_or_no_step_changes_no_bit(engine, files, settings):
     assert drawn(engine, control=[control(files, settings)]) == drawn(engine)
 
@@ -88,14 +127,15 @@ def test_it_costs_one_more_call_in_its_steps(engine, files, monkeypatch):
     assert calls == [2] * 6
 
 
-@pytest.mark.parametrize("mode", ["exact", "fast"])
-def test_a_batch_is_drawn_as_each_alone(engine, files, mode):
-    wishes = {"control": [control(files)], "numerics": mode}
+@pytest.mark.parametrize(("mode", "form"), [("exact", ""), ("fast", ""), ("exact", ",form=both")])
+def test_a_batch_is_drawn_as_each_alone(engine, files, mode, form):
+    wishes = {"control": [control(files, form)], "numerics": mode}
     recipes = [recipe(text, seed=seed, **wishes) for text, seed in (("a", 1), ("a red apple", 2))]
     assert_a_batch_is_as_each_alone(engine, recipes)
 
 
-def test_with_masks_tiles_passes_seams_and_guides(engine, files):
+@pytest.mark.parametrize("form", ["attention", "statistics"])
+def test_with_masks_tiles_passes_seams_and_guides(engine, files, form):
     each = [
         {"image": files / "photo.png", "mask": files / "mask.png"},
         {"width": 64, "height": 48, "tile": 32, "tile_overlap": 16},
@@ -106,9 +146,10 @@ def test_with_masks_tiles_passes_seams_and_guides(engine, files):
         {"sampler": "heun"},
     ]
     for wishes in each:
-        found = {drawn(engine, control=[control(files, picture=one)], **wishes) for one in ("photo", "other")}
+        said = [[control(files, f",form={form}", picture=one)] for one in ("photo", "other")]
+        found = {drawn(engine, control=one, **wishes) for one in said}
         assert len(found | {drawn(engine, **wishes)}) == 3, wishes
-    wishes = {"width": 64, "height": 48, "control": [control(files)]}
+    wishes = {"width": 64, "height": 48, "control": [control(files, f",form={form}")]}
     assert drawn(engine, **wishes, tile=64) == drawn(engine, **wishes)
 
 
@@ -137,16 +178,19 @@ def test_a_model_that_is_shown_a_picture_refuses(engine, files, tmp_path):
         (",blocks=1+1", "no network that it is for"),
         (",shows=depth", "no network that it is for"),
         (",fidelity=2", "out of range"),
+        (",form=adain", "unknown reference form 'adain'"),
+        (",form=both,weight=2", "nothing lies beyond"),
     ],
 )
 def test_what_is_wrong_is_said(files, settings, told):
-    with pytest.raises(BadValue, match=told):
+    with pytest.raises(MezzotintError, match=told):
         control_from_text(control(files, settings))
 
 
-def test_only_a_reference_has_a_fidelity():
+@pytest.mark.parametrize("said", ["fidelity=0.5", "form=both"])
+def test_only_a_reference_has_a_fidelity_and_a_form(said):
     with pytest.raises(BadValue, match="only a reference has one"):
-        control_from_text("net.safetensors:fidelity=0.5")
+        control_from_text(f"net.safetensors:{said}")
 
 
 def test_the_network_looks_at_the_reference_at_the_noise_of_the_drawing():

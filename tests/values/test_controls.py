@@ -79,7 +79,7 @@ def test_an_image_prompt_is_read(text, use):
         ("a:stop=2", "control stop: 2.0 is out of range"),
         ("reference:fidelity=2", "control fidelity: 2.0 is out of range; use 0 to 1"),
         ("a:start=0.6,stop=0.5", "start: 0.6 is after stop, 0.5"),
-        ("a:canny,p.png,1,0,1,balanced,1,tile,0,9", "has a value too many"),
+        ("a:canny,p.png,1,0,1,balanced,1,tile,0,both,9", "has a value too many"),
         ("a:shows=cany", "unknown kind of hint 'cany'; did you mean canny"),
         ("a:mode=both", "unknown control mode 'both'"),
         ("a:weight=1,weight=1", "is given twice"),

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mezzotint.nets.conditioning import Attending, Grid, Inject, Memory, Pair, Stream
+from mezzotint.nets.conditioning import Attending, Grid, Inject, Manner, Memory, Moments, Pair, Stream
 from mezzotint.values.errors import BadValue
 
 NORM_EPS = 1e-6
@@ -50,7 +50,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, site: str, mask: Tensor | None = Non
 class Within:
     """What others do in the attentions of one forward: `streams`, `attend` and `memories` of the `Inject`; the
     attentions whose maps are put into `maps` for its `taps`, and those whose keys and values into `pairs` for its
-    `recalled`; and the size of the picture where it is."""
+    `recalled`; `manners`, and the `moments` for what is `felt`; and the size of the picture where it is."""
 
     streams: tuple[Stream, ...]
     attend: Mapping[str, Attending]
@@ -59,6 +59,9 @@ class Within:
     memories: tuple[Memory, ...]
     recalled: frozenset[str]
     pairs: MutableMapping[str, Pair]
+    manners: tuple[Manner, ...]
+    felt: frozenset[str]
+    moments: MutableMapping[str, Moments]
     rows: int = 0
     columns: int = 0
 
@@ -70,7 +73,7 @@ class Within:
 
 def nothing_within() -> Within:
     """Nobody does anything."""
-    return Within((), {}, frozenset(), {}, (), frozenset(), {})
+    return Within((), {}, frozenset(), {}, (), frozenset(), {}, (), frozenset(), {})
 
 
 def within_of(
@@ -78,26 +81,33 @@ def within_of(
     sites: frozenset[str],
     own: frozenset[str],
     joint: frozenset[str] = frozenset(),
+    planes: frozenset[str] = frozenset(),
 ) -> Within:
-    """What `inject` does in the attentions of a network that has them at `sites`, those of the picture to itself at
-    its `own`, and where streams see the pixels alone at `joint`. Raises BadValue for other sites."""
+    """What `inject` does within a network that has attentions at `sites`, those of the picture to itself at its `own`,
+    and where streams see the pixels alone at `joint`; and that has features in `planes`. Raises BadValue for other
+    sites."""
     if inject is None:
         return nothing_within()
-    memories = tuple(inject.memories.values())
+    memories, manners = tuple(inject.memories.values()), tuple(inject.manners.values())
     asked = (
         ("attend", inject.attend.keys(), sites),
         ("taps", inject.taps, own),
         ("recalled", inject.recalled, own),
         *(("memories", memory.pairs.keys(), own) for memory in memories),
+        ("felt", inject.felt, planes),
+        *(("manners", manner.moments.keys(), planes) for manner in manners),
     )
     for word, named, known in asked:
         unknown = sorted(named - known)
         if unknown:
-            raise BadValue(word, f"no attention {unknown[0]!r}", "use a site of this network")
+            place = "features" if known is planes else "attention"
+            raise BadValue(word, f"no {place} {unknown[0]!r}", "use a site of this network")
     streams = tuple(inject.streams.values())
     for stream in streams:
         _check_stream(stream, sites, joint)
-    return Within(streams, inject.attend, inject.taps, {}, memories, inject.recalled, {})
+    return Within(
+        streams, inject.attend, inject.taps, {}, memories, inject.recalled, {}, manners, inject.felt, {}
+    )
 
 
 def _check_stream(stream: Stream, sites: frozenset[str], joint: frozenset[str]) -> None:

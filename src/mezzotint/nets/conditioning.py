@@ -88,6 +88,27 @@ def _no_memories() -> Mapping[str, Memory]:
     return MappingProxyType({})
 
 
+Moments = tuple[Tensor, Tensor]
+"""Mean and deviation of each channel of the features at one place, B C 1 1 each."""
+
+
+def _no_moments() -> Mapping[str, Moments]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Manner:
+    """Means and deviations that features are to have instead of their own: `moments` by site. `weight` () or B, 0..1,
+    is how far they go; None is 1."""
+
+    moments: Mapping[str, Moments]
+    weight: Tensor | None = None
+
+
+def _no_manners() -> Mapping[str, Manner]:
+    return MappingProxyType({})
+
+
 @dataclass(frozen=True)
 class Grid:
     """The pixels (or patches) of a picture inside a network; its first rows * columns tokens are these, row by row."""
@@ -116,7 +137,8 @@ class Inject:
     site; `streams` by the name of who adds them, each with extra attention at the sites it names; `attend` what
     is computed at a site instead of its attention (Ahn et al. 2024); `skips` blocks that are left out, `taps` the
     attentions of the picture to itself whose maps are wanted. `memories` by the name of who adds them stand in
-    attentions of the picture to itself, and `recalled` are those whose keys and values are wanted."""
+    attentions of the picture to itself, and `recalled` are those whose keys and values are wanted. `manners` change
+    means and deviations of features (Huang & Belongie 2017), and `felt` are the places where they are wanted."""
 
     residuals: Mapping[str, Tensor] = field(default_factory=_no_tensors)
     streams: Mapping[str, Stream] = field(default_factory=_no_streams)
@@ -125,6 +147,8 @@ class Inject:
     taps: frozenset[str] = frozenset()
     memories: Mapping[str, Memory] = field(default_factory=_no_memories)
     recalled: frozenset[str] = frozenset()
+    manners: Mapping[str, Manner] = field(default_factory=_no_manners)
+    felt: frozenset[str] = frozenset()
 
     def beside(self, other: "Inject") -> "Inject":
         """Both at once: residuals of one site are summed; what `other` computes instead of an attention wins."""
@@ -139,14 +163,17 @@ class Inject:
             self.taps | other.taps,
             MappingProxyType({**self.memories, **other.memories}),
             self.recalled | other.recalled,
+            MappingProxyType({**self.manners, **other.manners}),
+            self.felt | other.felt,
         )
 
 
 @dataclass(frozen=True)
 class Output:
     """What a network gives: `sample` B C H W, and by site what was asked for: `taps` B heads T rows columns, how much
-    each of T pixels looks at each pixel, and `pairs`, the keys and values of the pixels."""
+    each of T pixels looks at each pixel, `pairs`, the keys and values of the pixels, and `moments` of features."""
 
     sample: Tensor
     taps: Mapping[str, Tensor] = field(default_factory=_no_tensors)
     pairs: Mapping[str, Pair] = field(default_factory=_no_pairs)
+    moments: Mapping[str, Moments] = field(default_factory=_no_moments)

@@ -134,6 +134,13 @@ class UNetGeometry:
         )
 
     @property
+    def planes(self) -> frozenset[str]:
+        """Where features have a manner: behind every block but those of the first level, the finest one."""
+        levels = range(1, len(self.channels))
+        down = {f"down.{i}.{j}" for i in levels for j in range(self.layers)}
+        return frozenset({"mid", *down, *(f"up.{i - 1}.{j}" for i in levels for j in range(self.layers + 1))})
+
+    @property
     def _sizes(self) -> tuple[int, ...]:
         """All numbers that must not be zero."""
         vector = (self.added.width, self.added.waves) if self.added else ()
@@ -240,6 +247,7 @@ class UNet(UNetEncoder):
         self.own_sites = frozenset(
             m.attn1.site for m in self.modules() if isinstance(m, TransformerBlock) and not m.cross_only
         )
+        self.planes = g.planes
 
     def forward(self, x: Tensor, t: Tensor, cond: Conditioning, inject: Inject | None = None) -> Output:
         """`x` B C H W scaled for the network, any H and W >= 1; `t` B or () in training steps, any number
@@ -258,11 +266,12 @@ class UNet(UNetEncoder):
         skips = [added(skip, residuals, f"down.{i}") for i, skip in enumerate(skips)]
         for level in self.up:
             h = level(h, skips, time, text, within)
-        return Output(self.conv_out(normed_silu(self.norm_out, h)), within.maps, within.pairs)
+        sample = self.conv_out(normed_silu(self.norm_out, h))
+        return Output(sample, within.maps, within.pairs, within.moments)
 
     def _within(self, inject: Inject | None) -> Within:
         """What an injection does in the attentions, all of whose sites this network has."""
-        within = within_of(inject, self.attention_sites, self.own_sites)
+        within = within_of(inject, self.attention_sites, self.own_sites, planes=self.planes)
         if inject is not None and inject.skips:
             raise BadValue("skips", "this network has no blocks to leave out", "use a transformer (SD 3)")
         return within

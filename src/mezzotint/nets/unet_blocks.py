@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mezzotint.nets.attention import Within, attend_within, join_heads, split_heads
+from mezzotint.nets.features import in_manner
 from mezzotint.nets.layers import GroupNorm, Resnet, conv1, conv3, to_planes, to_tokens, upsampled, zeroed
 from mezzotint.values.errors import BadValue
 
@@ -147,7 +148,7 @@ class DownLevel(nn.Module):
         """`first` is the number of the first skip connection that is made here."""
         super().__init__()
         channels = shape.channels
-        self.first = first
+        self.first, self.site = first, site
         self.resnets = nn.ModuleList(
             unet_resnet(channels if i else channels_in, shape) for i in range(layers)
         )
@@ -169,6 +170,7 @@ class DownLevel(nn.Module):
             x = resnet(x, time)
             if self.attentions is not None:
                 x = self.attentions[i](x, text, within)
+            x = in_manner(x, f"{self.site}.{i}", within)
             x = added(x, residuals, f"path.{self.first + i}")
             skips.append(x)
         if self.downsample is not None:
@@ -186,7 +188,8 @@ class MidLevel(nn.Module):
 
     def forward(self, x: Tensor, time: Tensor, text: Tensor, within: Within) -> Tensor:
         """`x` B C H W, `time` B E, `text` B S D -> B C H W."""
-        return self.resnets[1](self.attention(self.resnets[0](x, time), text, within), time)
+        x = self.resnets[1](self.attention(self.resnets[0](x, time), text, within), time)
+        return in_manner(x, "mid", within)
 
 
 class UpLevel(nn.Module):
@@ -196,6 +199,7 @@ class UpLevel(nn.Module):
     def __init__(self, widths_in: Sequence[int], shape: LevelShape, last: bool, site: str) -> None:
         super().__init__()
         self.resnets = nn.ModuleList(unet_resnet(width, shape) for width in widths_in)
+        self.site = site
         self.attentions = _transformers(shape, len(widths_in), site)
         self.upsample = None if last else conv3(shape.channels, shape.channels)
 
@@ -205,6 +209,7 @@ class UpLevel(nn.Module):
             x = resnet(torch.cat([x, skips.pop()], dim=1), time)
             if self.attentions is not None:
                 x = self.attentions[i](x, text, within)
+            x = in_manner(x, f"{self.site}.{i}", within)
         if self.upsample is None:
             return x
         height, width = skips[-1].shape[-2:]

@@ -13,6 +13,7 @@ from pydantic import StringConstraints
 from mezzotint.values.controls import (
     Blocks,
     ControlUse,
+    FormName,
     ImagePromptUse,
     KindName,
     ModeName,
@@ -40,6 +41,7 @@ class _Control(Value):
     blocks: Blocks | None = None
     shows: KindName | None = None
     fidelity: Share | None = None
+    form: FormName | None = None
 
 
 class _ImagePrompt(Value):
@@ -72,6 +74,7 @@ def control_from_text(text: str) -> ControlUse:
         blocks=said.blocks,
         shows=said.shows,
         fidelity=said.fidelity,
+        form=said.form,
     )
 
 

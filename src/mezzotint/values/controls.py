@@ -23,6 +23,8 @@ FIDELITY = 0.5
 """That of a reference that says none (Mikubill/sd-webui-controlnet)."""
 MODES = ("balanced", "prompt", "control")
 """Which of both counts for more where prompt and hint disagree."""
+FORMS = ("attention", "statistics", "both")
+"""What a reference is taken for: what attentions look at, means and deviations of features, or both."""
 
 KINDS: Mapping[str, int] = MappingProxyType(
     {
@@ -49,6 +51,7 @@ HintText = Annotated[str, StringConstraints(min_length=1, max_length=1000), plai
 Weight = Annotated[float, POSITIVE_ZERO, Field(ge=-10, le=10)]
 Share = Annotated[float, POSITIVE_ZERO, Field(ge=0, le=1)]
 ModeName = Annotated[str, one_of("control mode", MODES)]
+FormName = Annotated[str, one_of("reference form", FORMS)]
 KindName = Annotated[str, one_of("kind of hint", tuple(KINDS))]
 Blocks = Annotated[tuple[Weight, ...], LISTED, Field(min_length=1, max_length=64)]
 Either = TypeVar("Either", bound=Value)
@@ -72,7 +75,8 @@ class ControlUse(Value):
     `hint` makes), for networks that have to be told. `sha256`, that of the network's file, is verified when given.
 
     The `file` "reference" is no network: the model looks at the picture besides at its own. Its `fidelity` (None: 0.5)
-    is how much less the negative prompt sees of it; the modes "prompt" and "control" are 0 and 1 of that.
+    is how much less the negative prompt sees of it; the modes "prompt" and "control" are 0 and 1 of that. Its `form` is
+    what it is taken for (None: "attention").
     """
 
     file: FileText
@@ -85,6 +89,7 @@ class ControlUse(Value):
     blocks: Blocks | None = None
     shows: KindName | None = None
     fidelity: Share | None = None
+    form: FormName | None = None
     sha256: Sha256 | None = None
 
     @model_validator(mode="after")
@@ -96,9 +101,14 @@ class ControlUse(Value):
         if self.file != REFERENCE:
             if self.fidelity is not None:
                 raise BadValue("control fidelity", "only a reference has one", "leave it out")
+            if self.form is not None:
+                raise BadValue("control form", "only a reference has one", "leave it out")
             return self
         if self.weight < 0:
             raise BadValue("control weight", "a reference counts or does not", "use 0 to 10")
+        if self.takes_statistics and self.weight > 1:
+            told = "statistics are those of the reference at 1, and nothing lies beyond"
+            raise BadValue("control weight", told, "use 0 to 1, or form=attention")
         given = {"blocks": self.blocks, "shows": self.shows, "sha256": self.sha256}
         for name, value in given.items():
             if value is not None:
@@ -110,6 +120,16 @@ class ControlUse(Value):
         """Of a reference, how much less the negative prompt sees of it, 0..1."""
         own = FIDELITY if self.fidelity is None else self.fidelity
         return {"prompt": 0.0, "control": 1.0}.get(self.mode, own)
+
+    @property
+    def takes_attention(self) -> bool:
+        """Whether attentions look at this reference."""
+        return self.form != "statistics"
+
+    @property
+    def takes_statistics(self) -> bool:
+        """Whether means and deviations of features are drawn towards those of this reference."""
+        return self.form in ("statistics", "both")
 
     @property
     def shown(self) -> str | None:
