@@ -160,7 +160,7 @@ INPAINT = Way(
 OUTPAINT = Way(
     "outpaint",
     own=tuple(Flag(side, int, f"pixels of new space, {side}") for side in SIDES),
-    first=("extend", "strength", "mask_grow", "mask_blur", "mask_fill", *_ALWAYS),
+    first=("extend", "strength", "mask_grow", "mask_blur", "mask_fill", "mask_area", *_ALWAYS),
     assumes=MappingProxyType(
         # The seam has to lie in the old picture, where both sides of it are known.
         {"strength": 1.0, "mask_grow": 4, "mask_blur": 2.0, "mask_fill": "surround"}
