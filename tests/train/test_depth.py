@@ -23,6 +23,7 @@ from mezzotint.train.depth import (
     train_depth,
 )
 from mezzotint.train.partner import pack_run
+from mezzotint.train.samples import HELD
 from mezzotint.values.errors import BadModelFile
 from mezzotint.values.recipe import ModelUse
 
@@ -71,7 +72,7 @@ def test_it_learns_and_comes_back(tmp_path: Path, autoencoder: Autoencoder):
     run = json.loads((tmp_path / "run.json").read_text())
     run["depth"]["geometry"]["widths"] = [8, 16]
     (tmp_path / "run.json").write_text(json.dumps(run))
-    with pytest.raises(BadModelFile, match="no depth network"):
+    with pytest.raises(BadModelFile, match=r"holds no weights of the network that its run\.json describes"):
         open_depth(tmp_path)
 
 
@@ -84,6 +85,23 @@ def test_batches_are_those_of_their_step(autoencoder: Autoencoder):
     assert torch.equal(pictures, again[0]) and torch.equal(planes, again[1])
     assert np.array_equal(planes[1, 0].numpy(), Deep().depth(4))
     assert pictures.shape == (3, 3, 32, 32) and planes.dtype == torch.float32
+
+
+def test_what_is_measured_on_is_never_trained_on(autoencoder: Autoencoder):
+    task = DepthTask(DepthConfig(SMALL), Deep(), autoencoder, 0)
+    pictures, again, planes = task.held(2)
+    assert np.array_equal(planes[1, 0].numpy(), Deep().depth(HELD + 1))
+    assert pictures.shape == again.shape == (2, 3, 32, 32) and not torch.equal(pictures, again)
+
+
+def test_slopes_count_by_their_weight(autoencoder: Autoencoder):
+    for weight in (0.0, 2.0):
+        task = DepthTask(DepthConfig(SMALL, batch=3, slopes=weight), Deep(), autoencoder, 0)
+        (turn,) = task.turns(0, next(task.batches(0)), torch.Generator().manual_seed(0))
+        told = {name: float(value) for name, value in turn.figures.items()}
+        assert told["slopes"] > 0
+        assert told["loss"] == pytest.approx(told["l1"] + weight * told["slopes"])
+        assert float(turn.loss.detach()) == pytest.approx(told["loss"])
 
 
 def test_what_is_redrawn_is_shown_redrawn(autoencoder: Autoencoder):

@@ -14,18 +14,16 @@ from typing import Any
 
 import torch
 from PIL import Image
-from pydantic import TypeAdapter
 from torch import Generator, Tensor, nn
 
 from mezzotint.nets.autoencoder import Autoencoder, AutoencoderGeometry
 from mezzotint.train.adversary import PatchCritic, balance, hinge
-from mezzotint.train.checkpoint import latest, read
-from mezzotint.train.loop import RUN, LoopConfig, Outcome, Turn, train
+from mezzotint.train.loop import LoopConfig, Outcome, Turn, train
 from mezzotint.train.lpips import Lpips
+from mezzotint.train.runs import averaged, geometry
 from mezzotint.train.samples import HELD, RESULT, Source, grid, picture_batches, to_network
 from mezzotint.train.shaping import even_start, narrow, standardise
 from mezzotint.train.typed import numbers, pieces, seed_all
-from mezzotint.values.errors import BadModelFile
 
 SHOWN = 16
 
@@ -167,17 +165,11 @@ def open_autoencoder(run: Path, *, raw: bool = False) -> Autoencoder:
 
     Its latents have mean 0 and deviation 1 in every channel once the run is finished; `raw` leaves them as trained.
     """
-    geometry = json.loads((run / RUN).read_text())["autoencoder"]["geometry"]
-    network = Autoencoder(TypeAdapter(AutoencoderGeometry).validate_python(geometry))
-    flat = read(latest(run)).tensors["average"]
-    try:
-        network.load_state_dict({name.removeprefix("autoencoder."): tensor for name, tensor in flat.items()})
-    except RuntimeError as error:
-        raise BadModelFile(run, "holds no autoencoder of the geometry in its run.json") from error
+    network = averaged(run, Autoencoder(geometry(run, "autoencoder", AutoencoderGeometry)), "autoencoder.")
     if not raw and (run / RESULT).is_file() and network.quant is not None:
         result = json.loads((run / RESULT).read_text())
         standardise(network, torch.tensor(result["channel_mean"]), torch.tensor(result["channel_std"]))
-    return network.eval().requires_grad_(False)
+    return network
 
 
 @torch.no_grad()

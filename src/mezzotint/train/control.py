@@ -6,7 +6,6 @@ captions are dropped, so that it reads the hint. Knows no preprocessor.
 """
 
 import dataclasses
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,15 +19,15 @@ from mezzotint.diffusion.objective import loss as objective
 from mezzotint.nets.conditioning import Conditioning
 from mezzotint.nets.unet import UNet
 from mezzotint.train.bases import Base
-from mezzotint.train.checkpoint import latest, read
 from mezzotint.train.hints import to_hint
 from mezzotint.train.latents import Latents
 from mezzotint.train.lessons import Batch, Lessons
-from mezzotint.train.loop import RUN, LoopConfig, Outcome, Turn, train
+from mezzotint.train.loop import LoopConfig, Outcome, Turn, train
+from mezzotint.train.runs import averaged, made, settings_of
 from mezzotint.train.samples import HELD, grid
 from mezzotint.train.steering import KINDS, Network, Sizes, added, geometry_of
 from mezzotint.train.typed import from_array, pieces, seed_all
-from mezzotint.values.errors import BadModelFile, UnknownName
+from mezzotint.values.errors import UnknownName
 
 SHOWN = 8
 TITLE = "control"
@@ -140,14 +139,11 @@ def draw(
 
 def open_control(run: Path) -> Network:
     """The averaged network of the run folder `run`, float32 on the CPU, for use."""
-    described = json.loads((run / RUN).read_text())["control"]
-    network = KINDS[described.get("kind", "controlnet")].again(described["geometry"])
-    flat = read(latest(run)).tensors["average"]
-    try:
-        network.load_state_dict({name.removeprefix("control."): tensor for name, tensor in flat.items()})
-    except RuntimeError as error:
-        raise BadModelFile(run, "holds no network of the geometry in its run.json") from error
-    return network.eval().requires_grad_(False)
+    said = settings_of(run, "control")
+    kind = said.get("kind", "controlnet")
+    if kind not in KINDS:
+        raise UnknownName("kind of control", str(kind), tuple(KINDS))
+    return averaged(run, made(run, KINDS[kind].again, said.get("geometry")), "control.")
 
 
 def train_control(config: ControlConfig, loop: LoopConfig, base: Base, latents: Latents) -> Outcome:

@@ -6,7 +6,6 @@ so that guidance works. Knows no pictures and no sprites.
 """
 
 import dataclasses
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import Any, cast
 
 import torch
 from PIL import Image
-from pydantic import TypeAdapter
 from torch import Generator, Tensor, nn
 
 from mezzotint.diffusion.objective import loss as objective
@@ -25,13 +23,13 @@ from mezzotint.nets.clip import ClipText
 from mezzotint.nets.conditioning import Conditioning
 from mezzotint.nets.unet import UNet, UNetGeometry
 from mezzotint.text.clip import ClipTokenizer
-from mezzotint.train.checkpoint import latest, read
 from mezzotint.train.latents import Latents
-from mezzotint.train.loop import RUN, LoopConfig, Outcome, Turn, step_seed, train
+from mezzotint.train.loop import LoopConfig, Outcome, Turn, step_seed, train
 from mezzotint.train.prompted import Captions, Drawing
+from mezzotint.train.runs import averaged, geometry
 from mezzotint.train.samples import grid
 from mezzotint.train.typed import pieces, seed_all
-from mezzotint.values.errors import BadModelFile, BadValue
+from mezzotint.values.errors import BadValue
 
 
 @dataclass(frozen=True)
@@ -161,14 +159,7 @@ class DenoiserTask:
 
 def open_denoiser(run: Path) -> UNet:
     """The averaged UNet of the run folder `run`, float32 on the CPU, for use."""
-    geometry = json.loads((run / RUN).read_text())["denoiser"]["geometry"]
-    network = UNet(TypeAdapter(UNetGeometry).validate_python(geometry))
-    flat = read(latest(run)).tensors["average"]
-    try:
-        network.load_state_dict({name.removeprefix("unet."): tensor for name, tensor in flat.items()})
-    except RuntimeError as error:
-        raise BadModelFile(run, "holds no UNet of the geometry in its run.json") from error
-    return network.eval().requires_grad_(False)
+    return averaged(run, UNet(geometry(run, "denoiser", UNetGeometry)), "unet.")
 
 
 def train_denoiser(config: DenoiserConfig, loop: LoopConfig, frozen: Frozen) -> Outcome:

@@ -17,17 +17,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import TypeAdapter
 from torch import Generator, Tensor, nn
 
 from mezzotint.nets.autoencoder import Autoencoder
 from mezzotint.nets.small_depth import SmallDepth, SmallDepthGeometry
-from mezzotint.train.checkpoint import latest, read
-from mezzotint.train.loop import RUN, LoopConfig, Outcome, Turn, train
+from mezzotint.train.loop import LoopConfig, Outcome, Turn, train
+from mezzotint.train.runs import averaged, geometry
 from mezzotint.train.samples import HELD, RESULT, Source, grid, indexed_batches, to_network
 from mezzotint.train.typed import from_array, from_planes, pieces, seed_all
 from mezzotint.train.upscaler import redrawn
-from mezzotint.values.errors import BadModelFile
 
 SHOWN = 8
 TITLE = "depth"
@@ -136,14 +134,7 @@ class DepthTask:
 
 def open_depth(run: Path) -> SmallDepth:
     """The averaged depth network of the run folder `run`, float32 on the CPU, for use."""
-    geometry = json.loads((run / RUN).read_text())["depth"]["geometry"]
-    network = SmallDepth(TypeAdapter(SmallDepthGeometry).validate_python(geometry))
-    flat = read(latest(run)).tensors["average"]
-    try:
-        network.load_state_dict({name.removeprefix("depth."): tensor for name, tensor in flat.items()})
-    except RuntimeError as error:
-        raise BadModelFile(run, "holds no depth network of the geometry in its run.json") from error
-    return network.eval().requires_grad_(False)
+    return averaged(run, SmallDepth(geometry(run, "depth", SmallDepthGeometry)), "depth.")
 
 
 @torch.no_grad()

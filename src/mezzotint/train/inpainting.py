@@ -6,7 +6,6 @@ masked latent. It begins as the base, blind to the new channels. Knows no sample
 """
 
 import dataclasses
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,19 +13,18 @@ from typing import Any, cast
 
 import torch
 from PIL import Image
-from pydantic import TypeAdapter
 from torch import Generator, Tensor, nn
 
 from mezzotint.diffusion.objective import loss as objective
 from mezzotint.nets.conditioning import Conditioning
 from mezzotint.nets.unet import UNet, UNetGeometry
 from mezzotint.train.bases import Base
-from mezzotint.train.checkpoint import latest, read
 from mezzotint.train.latents import Latents
 from mezzotint.train.lessons import Batch, Lessons
-from mezzotint.train.loop import RUN, LoopConfig, Outcome, Turn, train
+from mezzotint.train.loop import LoopConfig, Outcome, Turn, train
 from mezzotint.train.low_rank import change, thinned
 from mezzotint.train.masks import holed, shown, stacked
+from mezzotint.train.runs import average, geometry
 from mezzotint.train.samples import HELD, grid
 from mezzotint.train.typed import pieces, seed_all
 
@@ -143,10 +141,7 @@ def draw(
 
 def open_change(run: Path) -> tuple[UNetGeometry, dict[str, Tensor]]:
     """The geometry of the variant in the run folder `run`, and how its averaged weights differ from the base."""
-    geometry = json.loads((run / RUN).read_text())["inpainting"]["geometry"]
-    flat = read(latest(run)).tensors["average"]
-    learned = change({name.removeprefix("unet."): tensor for name, tensor in flat.items()})
-    return TypeAdapter(UNetGeometry).validate_python(geometry), learned
+    return geometry(run, "inpainting", UNetGeometry), change(average(run, "unet."))
 
 
 def train_inpainting(config: InpaintingConfig, loop: LoopConfig, base: Base, latents: Latents) -> Outcome:

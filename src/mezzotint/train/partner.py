@@ -4,7 +4,6 @@ Takes the run folder of a control, an inpainting variant, an upscaler or a depth
 `families.partners` opens. Trains and draws nothing.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -18,9 +17,9 @@ from mezzotint.nets.t2i_adapter import T2IAdapter
 from mezzotint.train.control import open_control
 from mezzotint.train.depth import open_depth
 from mezzotint.train.inpainting import open_change
-from mezzotint.train.loop import RUN
+from mezzotint.train.runs import settings
 from mezzotint.train.upscaler import open_upscaler
-from mezzotint.values.errors import BadValue, ModelNotFound
+from mezzotint.values.errors import BadValue
 from mezzotint.values.recipe import ModelUse
 
 Partner = partners.Control | partners.Adapter | partners.Depth | partners.Variant | partners.Upscaler
@@ -69,10 +68,7 @@ def pack_run(run: Path, folder: Path, title: str, storage: str = "int8") -> Part
 
     Raises ModelNotFound for a folder that holds no such run, BadValue, and what packing raises.
     """
-    try:
-        described = json.loads((run / RUN).read_text())
-    except (OSError, ValueError):
-        raise ModelNotFound(str(run), "give the folder that a training verb wrote") from None
+    described = settings(run)
     kind = next((kind for kind in _KINDS if kind in described), None)
     if kind is None:
         hint = f"give the folder of a run of {', '.join(_KINDS)}"

@@ -4,7 +4,6 @@ Takes the run folders of autoencoder, text encoder and denoiser; gives a `Model`
 `families.mini.pack_mini`. Draws and trains nothing.
 """
 
-import json
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from mezzotint.families.schedules import Betas
 from mezzotint.text import vocabulary
 from mezzotint.train.autoencoder import open_autoencoder
 from mezzotint.train.denoiser import open_denoiser
-from mezzotint.train.loop import RUN
+from mezzotint.train.runs import settings_of
 from mezzotint.train.text import open_text
 from mezzotint.values.errors import BadValue
 from mezzotint.weights.digest import digest
@@ -40,7 +39,7 @@ def assemble(runs: Runs, title: str, defaults: Defaults = DEFAULTS) -> Model:
     """The model of three runs. Raises BadValue when they do not fit each other, or a run's own errors."""
     autoencoder, unet = open_autoencoder(runs.autoencoder), open_denoiser(runs.denoiser)
     text, tokenizer = open_text(runs.text)
-    settings = json.loads((runs.denoiser / RUN).read_text())["denoiser"]
+    settings = settings_of(runs.denoiser, "denoiser")
     geometry = autoencoder.geometry
     if unet.geometry.in_channels != geometry.latent or unet.geometry.context != text.geometry.width:
         raise BadValue(

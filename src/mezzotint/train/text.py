@@ -16,7 +16,6 @@ from typing import Any, Protocol
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import TypeAdapter
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
@@ -24,11 +23,11 @@ from torch.utils.data import DataLoader, Dataset
 from mezzotint.nets.clip import ClipGeometry, ClipText
 from mezzotint.text import vocabulary
 from mezzotint.text.clip import ClipTokenizer
-from mezzotint.train.checkpoint import latest, read
-from mezzotint.train.loop import RUN, LoopConfig, Outcome, Turn, train
+from mezzotint.train.checkpoint import read
+from mezzotint.train.loop import LoopConfig, Outcome, Turn, train
+from mezzotint.train.runs import averaged, geometry
 from mezzotint.train.samples import HELD, RESULT, StepIndices, to_network
 from mezzotint.train.typed import from_array, pieces, seed_all
-from mezzotint.values.errors import BadModelFile
 
 SHARPEST = 100.0
 """The largest inverse temperature (Radford et al. 2021, section 2.5)."""
@@ -215,16 +214,8 @@ def nearest_words(text: ClipText, tokenizer: ClipTokenizer, words: Sequence[str]
 
 def open_text(run: Path) -> tuple[ClipText, ClipTokenizer]:
     """The averaged text encoder of the run folder `run` and its tokenizer, for use on the CPU."""
-    geometry = TypeAdapter(ClipGeometry).validate_python(
-        json.loads((run / RUN).read_text())["text"]["geometry"]
-    )
-    text = ClipText(geometry)
-    flat, start = read(latest(run)).tensors["average"], "contrast.text."
-    try:
-        text.load_state_dict({name[len(start) :]: t for name, t in flat.items() if name.startswith(start)})
-    except RuntimeError as error:
-        raise BadModelFile(run, "holds no text encoder of the geometry in its run.json") from error
-    return text.eval().requires_grad_(False), open_tokenizer(run, geometry.length)
+    text = averaged(run, ClipText(geometry(run, "text", ClipGeometry)), "contrast.text.")
+    return text, open_tokenizer(run, text.geometry.length)
 
 
 def open_tokenizer(run: Path, length: int) -> ClipTokenizer:

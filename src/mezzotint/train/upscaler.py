@@ -14,18 +14,16 @@ from typing import Any, cast
 
 import torch
 from PIL import Image
-from pydantic import TypeAdapter
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from mezzotint.nets.autoencoder import Autoencoder
 from mezzotint.nets.enlarger import Enlarger, EnlargerGeometry
-from mezzotint.train.checkpoint import latest, read
-from mezzotint.train.loop import RUN, LoopConfig, Outcome, Turn, train
+from mezzotint.train.loop import LoopConfig, Outcome, Turn, train
 from mezzotint.train.lpips import Lpips
+from mezzotint.train.runs import averaged, geometry
 from mezzotint.train.samples import HELD, RESULT, Source, grid, picture_batches, to_network
 from mezzotint.train.typed import from_array, pieces, seed_all
-from mezzotint.values.errors import BadModelFile
 
 SHOWN = 6
 TITLE = "upscaler"
@@ -157,14 +155,7 @@ def lanczos(x: Tensor, factor: int) -> Tensor:
 
 def open_upscaler(run: Path) -> Enlarger:
     """The averaged upscaler of the run folder `run`, float32 on the CPU, for use."""
-    geometry = json.loads((run / RUN).read_text())["upscaler"]["geometry"]
-    network = Enlarger(TypeAdapter(EnlargerGeometry).validate_python(geometry))
-    flat = read(latest(run)).tensors["average"]
-    try:
-        network.load_state_dict({name.removeprefix("upscaler."): tensor for name, tensor in flat.items()})
-    except RuntimeError as error:
-        raise BadModelFile(run, "holds no upscaler of the geometry in its run.json") from error
-    return network.eval().requires_grad_(False)
+    return averaged(run, Enlarger(geometry(run, "upscaler", EnlargerGeometry)), "upscaler.")
 
 
 @torch.no_grad()
