@@ -143,6 +143,10 @@ def test_the_order_is_threshold_invert_grow_blur():
     )
     assert made.mask.getbbox() == (13, 13, 20, 20)
     assert made.cover.getpixel((13, 13)) == 255
+    blurred = source(mask=Mask(**MASKED, **asked, blur=1.5))
+    # A pixel that is blurred before it grows is a pale square.
+    cover = canvas(Photo(noise(33, 33)), Photo(mask.convert("RGB")), blurred, (33, 33)).cover
+    assert cover.getpixel((16, 16)) > 240 and 0 < cover.getpixel((12, 16)) < 128
     inverted = source(mask=Mask(**MASKED, **asked, invert="yes"))
     # A hole of one pixel that everything around it grows over.
     assert canvas(Photo(noise(33, 33)), Photo(mask.convert("RGB")), inverted, (33, 33)).mask.getextrema() == (

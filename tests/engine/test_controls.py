@@ -378,3 +378,16 @@ def test_a_further_pass_follows_what_was_drawn_where_the_picture_lies_elsewhere(
     assert plain.controls[0].picture.file == str(files / "photo.png")
     named = recipe(**{**own, "control": [control(files)]}, **wishes).passes[1]
     assert named.controls[0].picture.file == str(files / "photo.png")
+
+
+@pytest.mark.parametrize("mode", ["exact", "fast"])
+def test_each_picture_of_a_batch_follows_what_was_drawn_of_it(engine, files, mode):
+    wishes = {
+        "control": [f"{files / 'net'}.safetensors"],
+        "image": files / "photo.png",
+        "fit": "stretch",
+        "strength": 0.8,
+        "then": ["scale=1.5,strength=0.6,upscaler=bicubic"],
+        "numerics": mode,
+    }
+    assert_a_batch_is_as_each_alone(engine, [recipe(seed=seed, **wishes) for seed in (1, 2, 3)])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from mezzotint.engine import depth_hint
 from mezzotint.engine.hinting import known_hint, make_hint
 from mezzotint.values.errors import BadValue
 
@@ -39,6 +40,19 @@ def test_a_ball_stands_out_and_is_round(side, colours):
 def test_any_size_has_a_hint(size):
     made = make_hint("depth", Image.new("RGB", size, "green"))
     assert made.size == size and made.mode == "RGB"
+
+
+def test_a_longer_side_is_made_as_long_as_is_said(monkeypatch):
+    seen = []
+
+    def told(x):
+        seen.append(tuple(x.shape))
+        return x.mean(dim=1, keepdim=True)
+
+    monkeypatch.setattr(depth_hint, "open_depth", lambda: told)
+    make_hint("depth:32", ball(64).resize((128, 64)))
+    make_hint("depth:32", ball(64).resize((20, 64)))
+    assert seen == [(1, 3, 16, 32), (1, 3, 32, 10)]
 
 
 def test_its_setting_is_the_side_that_is_looked_at():

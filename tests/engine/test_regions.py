@@ -49,6 +49,10 @@ def test_a_mask_says_where(tmp_path, engine):
     half.paste("white", (0, 0, 32, 64))
     half.save(tmp_path / "half.png")
     assert torch.equal(shares(f"{tmp_path}/half.png:a"), shares("0,0,0.5,1:a"))
+    fine = Image.new("L", (64, 64))
+    fine.paste(255, (0, 0, 4, 64))  # a quarter of the first of four columns
+    fine.save(tmp_path / "fine.png")
+    assert shares(f"{tmp_path}/fine.png:a")[0, 0, 0, 0].tolist() == pytest.approx([0.25, 0, 0, 0], abs=0.01)
     one = recipe(region=[f"{tmp_path}/half.png:a boat"])
     assert one.prompt.regions[0].mask.sha256 is not None
     assert Recipe.from_json(one.to_json()) == one

@@ -5,12 +5,12 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.recipes import draw, recipe
+from engine.recipes import assert_a_batch_is_as_each_alone, draw, recipe
 from families.reduced import LETTERS, like
 from mezzotint.engine import enlarging
 from mezzotint.engine.engine import Engine
 from mezzotint.engine.enlarging import enlarger
-from mezzotint.engine.ground import Ground, encoded, pixels_of
+from mezzotint.engine.ground import Ground, encoded, pixels_of, small
 from mezzotint.engine.stages import decode, finish, settled
 from mezzotint.families.sd1 import SD1_INPAINTING
 from mezzotint.values.errors import BadPicture, BadValue, MezzotintError
@@ -284,23 +284,39 @@ def test_a_model_that_is_shown_the_mask_draws_around_it_too():
     assert torch.equal(settled(latent, family, ground), latent)
     assert torch.equal(settled(latent, LETTERS, ground), change.expand(1, 4, 2, 2))
     assert torch.equal(settled(latent, LETTERS, Ground(clean)), latent)
+    softly = Ground(clean, change * 0.25, soft=True)
+    # What may change a little has changed by then, and is taken as it is.
+    assert torch.equal(settled(latent, LETTERS, softly), change.expand(1, 4, 2, 2))
+
+
+def test_of_a_hard_mask_every_pixel_counts_and_of_a_soft_one_the_mean():
+    mask = torch.zeros(1, 1, 16, 8)
+    mask[0, 0, 3, 5] = 1
+    assert small(mask, 8, soft=False).flatten().tolist() == [1, 0]
+    assert small(mask, 8, soft=True).flatten().tolist() == [1 / 64, 0]
+
+
+@pytest.mark.parametrize("mode", ["exact", "fast"])
+def test_further_passes_of_a_batch_go_on_with_their_own_pictures(engine, mode):
+    wishes = {"then": ["scale=1.5,strength=0.5,upscaler=bicubic"], "numerics": mode}
+    assert_a_batch_is_as_each_alone(engine, [recipe(seed=seed, **wishes) for seed in (1, 2, 3)])
 
 
 def test_a_network_enlarges_and_its_tiles_do_not_show(engine, monkeypatch):
     rng = np.random.default_rng(3)
-    small = Image.fromarray(rng.integers(0, 255, (70, 50, 3), dtype=np.uint8))
+    little = Image.fromarray(rng.integers(0, 255, (70, 50, 3), dtype=np.uint8))
     cpu = engine.placement.device
     enlarge = enlarger("mini_2x", cpu)
     assert enlarger("lanczos", cpu) is None
     with engine.placement.pinned(exact=True):
-        whole = enlarge(small, (90, 90))
+        whole = enlarge(little, (90, 90))
         monkeypatch.setattr(enlarging, "TILE", 32)
-        parts = enlarge(small, (90, 90))
-        assert enlarge(small, (50, 70)) is small
-        assert enlarge(small, (54, 76)) is small  # the rest is left to resampling
-        assert enlarge(small, (150, 210)).size == (200, 280)
+        parts = enlarge(little, (90, 90))
+        assert enlarge(little, (50, 70)) is little
+        assert enlarge(little, (54, 76)) is little  # the rest is left to resampling
+        assert enlarge(little, (150, 210)).size == (200, 280)
         # A side that is long enough does not grow with the other.
-        assert enlarge(small, (300, 10)).size == (400, 20)
+        assert enlarge(little, (300, 10)).size == (400, 20)
     assert whole.size == (100, 140)
     assert np.abs(np.asarray(whole, dtype=int) - np.asarray(parts)).max() <= 1
     drawn = draw(engine, recipe(then=["scale=2,upscaler=mini_2x,strength=0.5"]))
