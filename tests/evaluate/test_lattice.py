@@ -70,6 +70,15 @@ def test_long_edges_are_no_lattice():
         assert lattice(picture, STRIDE, STRIDE).p > 0.01
 
 
+def test_detail_that_comes_and_goes_with_the_tiles_is_found():
+    """Its light is that of noise; what repeats is how much of it there is."""
+    for seed in range(4):
+        rough = np.random.default_rng(seed).normal(size=(SIDE, SIDE, 1)).repeat(3, axis=2)
+        much = repeated(np.abs(thing(seed + 50)) / 40)
+        assert lattice(128 + 10 * rough * much, STRIDE, STRIDE).p < 0.01
+        assert lattice(128 + 10 * rough, STRIDE, STRIDE).p > 0.01
+
+
 def test_a_picture_of_one_colour_has_no_lattice():
     assert lattice(np.full((SIDE, SIDE, 3), 7.0), STRIDE, STRIDE).p > 0.01
 

@@ -45,6 +45,18 @@ def test_borders_only_down_or_only_across():
     assert down.ratio < 1.1 and len(down.shares) == 1
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_border_is_the_step_to_the_line_behind_it(axis):
+    picture = np.zeros((64, 64, 3))
+    picture[20:] = 50
+    picture = picture if axis == 0 else picture.transpose(1, 0, 2)
+    ratios = [
+        seams(picture, *(([line], []) if axis == 0 else ([], [line])), trials=20).ratio
+        for line in (19, 20, 21)
+    ]
+    assert ratios[1] > 1000 * max(ratios[0], ratios[2])
+
+
 def test_a_picture_of_one_colour_has_no_seams():
     found = seams(np.full((64, 64, 3), 128.0), [32], [32])
     assert found.p == 1 and found.ratio == 0

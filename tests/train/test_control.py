@@ -74,6 +74,18 @@ def test_a_control_begins_as_the_base_and_adds_nothing(tmp_path: Path, base: Bas
     assert not torch.allclose(with_hint, other, atol=1e-5)
 
 
+def test_the_loss_is_of_what_is_drawn_with_the_hint(tmp_path: Path, base: Base) -> None:
+    task = ControlTask(ControlConfig(sizes=Sizes(widths=widths(base))), base, edge_latents(tmp_path, base), 0)
+    torch.nn.init.normal_(task.network.zero[0].weight, std=0.1)
+    *rest, planes = next(task.batches(0))
+
+    def loss(hints: torch.Tensor) -> float:
+        (turn,) = task.turns(0, (*rest, hints), torch.Generator().manual_seed(0))
+        return float(turn.loss.detach())
+
+    assert loss(planes) == loss(planes) != loss(255 - planes)
+
+
 def test_a_fresh_control_sees_its_hint(tmp_path: Path, base: Base) -> None:
     latents = edge_latents(tmp_path, base)
     hint = to_hint(latents.cache.chunk(0).more["hint"], 3)

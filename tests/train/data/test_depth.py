@@ -1,5 +1,7 @@
 """Depth beside composed pictures: balloons have the depth of their closed forms, and planes lie where pictures lie."""
 
+from types import SimpleNamespace
+
 import fakes  # noqa: F401 - makes the fixture importable
 import numpy as np
 import pytest
@@ -49,6 +51,23 @@ def test_thickness_grows_with_size_and_with_width():
     assert thickness(thin).max() < 0.3 * small.max()
     assert not thickness(np.zeros((5, 7), bool)).any()
     assert thickness(np.ones((3, 3), bool)).max() > 1
+
+
+def test_what_lies_on_top_hides_what_is_nearer_under_it(sprites):
+    made = sample(sprites, 3, 0, 48)
+    large, little = (0, 0, 48, 48), (16, 16, 32, 32)
+
+    def drawn(*boxes):
+        """The same thing in boxes of several sizes."""
+        return depth_of(SimpleNamespace(image=made.image, things=made.things[:1] * len(boxes), boxes=boxes))
+
+    alone, whole = drawn(little), drawn(large)
+    solid = alone == alone.max()
+    assert (whole[solid] > alone.max()).all()
+    assert np.allclose(drawn(large, little)[solid], alone.max()) and np.allclose(
+        drawn(large, little)[0], whole[0]
+    )
+    assert np.allclose(drawn(little, large)[solid], whole[solid], atol=1e-6)
 
 
 def test_depth_lies_where_the_things_are(sprites):

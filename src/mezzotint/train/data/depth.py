@@ -26,13 +26,14 @@ def depth_of(sample: Sample) -> Plane:
     middle of a ball that fills the picture. What lies on top hides what is under it, as in the picture."""
     size = sample.image.shape[0]
     canvas = np.zeros(sample.image.shape[:2], np.float32)
-    reliefs: dict[int, tuple[Plane, Plane]] = {}
+    reliefs: dict[tuple[int, int], tuple[Plane, Plane]] = {}
     for thing, (left, top, right, bottom) in zip(sample.things, sample.boxes, strict=True):
-        if id(thing) not in reliefs:
+        key = id(thing), right - left
+        if key not in reliefs:
             alpha = np.array(picture_of(thing, right - left).getchannel("A"))
             near = STEP + (1 - STEP) * thickness(alpha >= SOLID) * (2 / size)
-            reliefs[id(thing)] = near.astype(np.float32), (alpha / 255).astype(np.float32)
-        near, cover = reliefs[id(thing)]
+            reliefs[key] = near.astype(np.float32), (alpha / 255).astype(np.float32)
+        near, cover = reliefs[key]
         part = canvas[top:bottom, left:right]
         part += cover * (near - part)
     return canvas
