@@ -71,8 +71,8 @@ CASES = (
     Case("mini-decode", 2048, 0, AT_ONCE),
     Case("sd1", 512, 0, AT_ONCE),
     Case("sd1", 1024, 0, AT_ONCE),
-    Case("sd1", 1024, 512, 512),
-    Case("sd1", 2048, 512, 512),
+    Case("sd1", 1024, 512, 720),
+    Case("sd1", 2048, 512, 1448),
 )
 
 
