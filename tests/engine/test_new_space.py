@@ -70,6 +70,14 @@ def test_room_is_made_on_the_side_of_the_new_space():
     assert every(TOY) == 8
 
 
+def test_a_fine_line_of_a_larger_mask_is_drawn_beside_new_space_of_an_odd_size():
+    mask = spot((160, 240), (60, 0, 61, 240))  # four times as large as the picture
+    asked = source(extend=(0, 3, 0, 0), mask=Mask(**MASKED))
+    made = canvas(Photo(noise(40, 60)), Photo(mask.convert("RGB")), asked, (40, 64), step=8)
+    assert made.shown == (0, 1, 40, 64)
+    assert (np.asarray(made.mask)[4:, 15] == 255).all() and (np.asarray(made.mask)[4:, :13] == 0).all()
+
+
 def test_depth_lies_where_the_picture_lies():
     ramp = Image.fromarray(np.arange(61 * 40, dtype=np.float32).reshape(61, 40))
     asked = source(extend=(5, 0, 0, 0))

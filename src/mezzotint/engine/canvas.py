@@ -105,7 +105,7 @@ def canvas(
     Raises BadValue for a mask that is asked for and is nowhere."""
     room = room_for(source, photo.image.size, size, step)
     if room is not None:
-        mask = None if mask is None else room.mask(mask, photo.image.size)
+        mask = None if mask is None else room.mask(_said(mask, photo.image.size, source.mask or Mask()))
         return replace(canvas(room.photo(photo), mask, room.source, size, enlarge), shown=room.shown)
     image, alpha = photo.over(GROUND), photo.alpha
     where = None if source.mask is None and not source.extended else _mask(photo, mask, source)
@@ -138,18 +138,15 @@ def with_near(made: Canvas, near: Image.Image, size: Size, source: Source, step:
 def _mask(photo: Photo, mask: Photo | None, source: Source) -> Image.Image:
     """The mask (L) at the size of the extended picture: white is drawn, grey only where it may be."""
     asked, size = source.mask or Mask(), photo.image.size
-    soft, before = asked.soft == YES, size
     if mask is not None:
-        before = mask.image.size
-        where = mask.over((0, 0, 0)).convert("L")
-        where = (where if soft else raster.black_and_white(where)).resize(size, MASKS)
+        where = _said(mask, size, asked)
     elif photo.alpha is not None:
         where = ImageOps.invert(photo.alpha)
+        where = where if asked.soft == YES else raster.black_and_white(where)
     elif source.extended:
         where = Image.new("L", size, 0)
     else:
         raise BadValue("mask", "there is none, and the picture has no transparency", "give one with --mask")
-    where = where if soft else _sharp(where, before)
     where = ImageOps.invert(where) if asked.invert == YES else where
     if source.extended:
         new = raster.new_space(size, source.extend)
@@ -157,6 +154,14 @@ def _mask(photo: Photo, mask: Photo | None, source: Source) -> Image.Image:
         inner.paste(where, source.extend[:2])
         where = ImageChops.lighter(new, inner)
     return raster.blurred(raster.grown(where, asked.grow), asked.blur)
+
+
+def _said(mask: Photo, size: Size, asked: Mask) -> Image.Image:
+    """What a mask of any size says (L) of a picture of `size`."""
+    where = mask.over((0, 0, 0)).convert("L")
+    if asked.soft == YES:
+        return where.resize(size, MASKS)
+    return _sharp(raster.black_and_white(where).resize(size, MASKS), where.size)
 
 
 def _masked(

@@ -26,21 +26,33 @@ from mezzotint.nets.vision import ClipVision
 from mezzotint.values.controls import ControlUse, ImagePromptUse
 from mezzotint.values.errors import BadModelFile, ModelNotFound
 
-KEPT = 16
-"""The most networks that are kept open; one pass may need two for each of its image prompts."""
 ENCODERS = ("image_encoder", "../image_encoder", "../models/image_encoder")
 """Where the vision tower of an IP-Adapter lies, seen from the folder of its file."""
 
+Key = tuple[str, Identity]
+"""What a network is opened as, and which file it is."""
 Module = TypeVar("Module", bound=nn.Module)
 
 
 class ControlNets:
-    """The networks that steer `denoiser`; the least lately used one is closed."""
+    """The networks that steer `denoiser`. Those that a pass used stay open for the next one; others as long as all
+    together take no more memory than the denoiser itself."""
 
     def __init__(self, denoiser: UNet | MMDiT, dtype: torch.dtype) -> None:
         self._denoiser = denoiser
         self._dtype = dtype
-        self._open: OrderedDict[tuple[str, Identity], nn.Module] = OrderedDict()
+        self._open: OrderedDict[Key, nn.Module] = OrderedDict()
+        self._used: set[Key] = set()
+
+    def begin(self) -> None:
+        """A pass begins: what the one before did not use is closed while there is no room for it, the least lately
+        used first."""
+        room = memory(self._denoiser) - sum(map(memory, self._open.values()))
+        for key in [key for key in self._open if key not in self._used]:
+            if room >= 0:
+                break
+            room += memory(self._open.pop(key))
+        self._used.clear()
 
     def control(self, use: ControlUse) -> Network:
         """The network of `use`. Raises what opening it raises, and BadModelFile for another hash than asked for."""
@@ -79,9 +91,13 @@ class ControlNets:
             network = make().to(device, self._dtype).requires_grad_(False)
         self._open[key] = network
         self._open.move_to_end(key)
-        while len(self._open) > KEPT:
-            self._open.popitem(last=False)
+        self._used.add(key)
         return cast(Module, network)
+
+
+def memory(network: nn.Module) -> int:
+    """Bytes of the weights of a network."""
+    return sum(weight.nbytes for weight in network.parameters())
 
 
 def _verify(path: Path, sha256: str | None) -> None:

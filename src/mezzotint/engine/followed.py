@@ -47,6 +47,7 @@ def followed(
     Raises BadValue for what does not fit together, BadPicture, and what opening a network raises.
     """
     use = walked[0].use
+    opened.controls.begin()
     asked = Asked(opened, walked, drawn_on, left, plan)
     followers: list[Follower] = []
     for _, alike in groupby((one for one in use.controls if one.weight != 0), _together):

@@ -40,12 +40,11 @@ class Room:
         alpha = None if photo.alpha is None else raster.extended(photo.alpha, sides)
         return Photo(raster.extended(photo.image, sides), alpha)
 
-    def mask(self, mask: Photo, size: Size) -> Photo:
-        """The mask of a picture of `size` with the idle pixels, where nothing is drawn."""
-        seen = mask.over((0, 0, 0)).resize(size, Image.Resampling.BILINEAR)
-        whole = Image.new("RGB", (size[0] + self.idle[0], size[1] + self.idle[1]))
-        whole.paste(seen)
-        return Photo(whole)
+    def mask(self, mask: Image.Image) -> Photo:
+        """The mask (L) of the picture with the idle pixels, where nothing is drawn."""
+        whole = Image.new("L", (mask.width + self.idle[0], mask.height + self.idle[1]))
+        whole.paste(mask)
+        return Photo(whole.convert("RGB"))
 
 
 def room_for(source: Source, picture: Size, size: Size, step: int) -> Room | None:
