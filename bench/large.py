@@ -73,6 +73,7 @@ CASES = (
     Case("sd1", 1024, 0, AT_ONCE),
     Case("sd1", 1024, 512, 720),
     Case("sd1", 2048, 512, 1448),
+    Case("sd1", 2048, 0, AT_ONCE),
 )
 
 
