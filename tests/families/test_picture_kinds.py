@@ -12,12 +12,15 @@ CALLED = {
     "diffusers_vae_taesd": "a tiny autoencoder",
     "diffusers_vae_taesd3": "a tiny autoencoder",
     "ip-adapter_sd15": "an IP-Adapter",
+    "ip-adapter_sd35-large": "an IP-Adapter",
+    "ip-adapter_sd35-large-diffusers": "an IP-Adapter",
     "ip-adapter_sdxl": "an IP-Adapter",
     "original_openai_clip_vit_l14": "a vision tower",
     "original_taesd3_decoder": "a tiny autoencoder",
     "original_taesd3_encoder": "a tiny autoencoder",
     "original_taesd_decoder": "a tiny autoencoder",
     "original_taesd_encoder": "a tiny autoencoder",
+    "siglip_so400m-patch14-384": "a vision tower",
 }
 PUBLISHED = sorted(path.name.removesuffix(".json.gz") for path in FOLDER_OF.glob("*.json.gz"))
 
