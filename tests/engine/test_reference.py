@@ -78,15 +78,6 @@ def test_statistics_change_the_whole_picture(engine, files):
     assert (changed.max(axis=-1) > 0).mean() > 0.9
 
 
-def test_statistics_come_without_a_step(engine, files):
-    plain = levels(engine)
-    changes = [
-        np.abs(levels(engine, control=[control(files, f",form=statistics,weight={weight}")]) - plain).mean()
-        for weight in (1e-6, 0.01, 1)
-    ]
-    assert changes[0] < 0.01 < changes[1] < changes[2]
-
-
 def test_a_transformer_has_no_statistics(engine, files, tmp_path):
     export_diffusers(toy.make(SD3["sd3-medium"]), tmp_path / "model")
     wishes = {"model": str(tmp_path / "model"), "width": 32, "height": 32, "steps": 1}
@@ -104,11 +95,12 @@ def test_what_has_no_weight_or_no_step_changes_no_bit(engine, files, settings):
     assert drawn(engine, control=[control(files, settings)]) == drawn(engine)
 
 
-def test_a_small_weight_changes_little(engine, files):
+@pytest.mark.parametrize("form", ["attention", "statistics"])
+def test_a_small_weight_changes_little(engine, files, form):
     """The way from nothing to all of it has no step."""
     plain = levels(engine)
     changes = [
-        np.abs(levels(engine, control=[control(files, f",weight={weight}")]) - plain).mean()
+        np.abs(levels(engine, control=[control(files, f",form={form},weight={weight}")]) - plain).mean()
         for weight in (1e-6, 0.01, 1)
     ]
     assert changes[0] < 0.01 < changes[1] < changes[2]
